@@ -1,0 +1,93 @@
+"""What can go wrong, by whose fault and whether trying again can help.
+
+    DocexchangeError
+      Misuse              ours                         -> fix the program
+      ConfigError         the operator's               -> fix the file (file:line)
+      StoreError          the machine's                -> nothing was changed; stop, restart
+      Deferred            the world's, for now         -> try again
+      DeliveryRefused     the world's, for good        -> tell a person
+      SubmissionRefused   the submitter's              -> tell the submitter; nothing was stored
+      Conflict            of state                     -> nothing was changed; look, then decide
+      NotFound            the asker's                  -> name something that is here
+"""
+
+from __future__ import annotations
+
+
+class DocexchangeError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class Misuse(DocexchangeError):
+    """The program called itself wrongly: a bug of ours."""
+
+
+class ConfigError(DocexchangeError):
+    """The configuration says something that cannot be followed; the text names file and line."""
+
+
+class PermissionRefused(ConfigError):
+    """A key file can be read by others than its owner; it was not loaded."""
+
+
+class StoreError(DocexchangeError):
+    """The database could not do it. Nothing was changed; the daemon stops and is restarted."""
+
+
+class StoreBusy(StoreError):
+    """Another daemon already serves this store."""
+
+
+class Deferred(DocexchangeError):
+    """The world cannot take it now; the row stays and is tried again."""
+
+
+class DeliveryRefused(DocexchangeError):
+    """The world will never take it; a person is told."""
+
+
+class Conflict(DocexchangeError):
+    """The present state does not allow it; nothing was changed."""
+
+
+class NotFound(DocexchangeError):
+    """Nothing here has that name."""
+
+
+class Ambiguous(DocexchangeError):
+    """A reference fits several documents; `candidates` lists them."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
+class SubmissionRefused(DocexchangeError):
+    """A submission was refused at the door; nothing of it was stored.
+
+    Args:
+        code: stable problem code, as `E-RTE-001` (families: docexchange/README.md).
+        title: one Vietnamese sentence: what is wrong.
+        title_en: the same in English.
+        detail: the facts (element, value, what to do), in Vietnamese.
+        pointer: element or field at fault, or "".
+        retryable: True if the same submission may pass later.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        title: str,
+        title_en: str,
+        *,
+        detail: str = "",
+        pointer: str = "",
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(f"{code} {title}" + (f": {detail}" if detail else ""))
+        self.code = code
+        self.title = title
+        self.title_en = title_en
+        self.detail = detail
+        self.pointer = pointer
+        self.retryable = retryable

@@ -1,0 +1,344 @@
+"""The records that flow between the paths and the store: plain frozen values, times aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from .schedule import Lane
+from .states import Kind, State
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a submission came from: its idempotency key for 30 days.
+
+    Args:
+        vhost: the mailroom's vhost.
+        message_id: the mailroom's AMQP message_id.
+    """
+
+    vhost: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A signed envelope that is to be queued (gói tin chờ gửi), with a delivery per recipient.
+
+    Args:
+        tracking_id: our name of it (ULID).
+        kind: document or status.
+        data: the signed bytes; they never change again.
+        sha256: hex digest of `data`.
+        from_organ: OrganId that signed it.
+        document_id: its DocumentId (of a status: the DocumentId it answers).
+        business: BussinessDocType 0..3 (of a status: 0).
+        number, notation, subject: for people and search.
+        recipients: OrganIds, one delivery each.
+        lane: queue of the axis.
+        priority: Priority 0..4.
+        submitted_at: now.
+        lifetime_ends: when to give up (None for a status, which has no lifetime).
+        content_sha256: digest of what was submitted, before our trace and signature: the same
+            content again is a duplicate, other content under the same identity a conflict.
+        origin: the mailroom's key, or None from the command line.
+        status_code: of a status, its code; "" of a document.
+        answers: of a status, the tracking id of the arrival that it answers; "" of a document.
+    """
+
+    tracking_id: str
+    kind: Kind
+    data: bytes = field(repr=False)
+    sha256: str
+    from_organ: str
+    document_id: str
+    business: int
+    number: str
+    notation: str
+    subject: str
+    recipients: tuple[str, ...]
+    lane: Lane
+    priority: int
+    submitted_at: datetime
+    lifetime_ends: datetime | None
+    content_sha256: str
+    origin: Origin | None = None
+    status_code: str = ""
+    answers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What `submit` returns: queued (instant 1), or the earlier one if it is a duplicate."""
+
+    tracking_id: str
+    document_id: str
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that is to be published now. `data` is read and checked against `sha256`."""
+
+    delivery_id: int
+    tracking_id: str
+    kind: Kind
+    lane: Lane
+    to_organ: str
+    sha256: str
+    size: int
+    attempts: int
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailroomMessage:
+    """One message for a mailroom, a row until the broker has confirmed it.
+
+    Args:
+        vhost: the mailroom's vhost.
+        routing_key: `document.<organ, dots as dashes>`, `reply.<...>` or `event.<...>` on the
+            exchange mr.deliver.
+        message_id: stable, the same on every repetition.
+        type: AMQP type property, as document.deliver.v1.
+        content_type: of the body.
+        correlation_id: of a reply, the submission's message_id; else "".
+        headers: AMQP headers.
+        body: the bytes, or None when they are the stored envelope `blob`.
+        blob: hex SHA-256 of a stored envelope, or "".
+    """
+
+    vhost: str
+    routing_key: str
+    message_id: str
+    type: str
+    content_type: str
+    headers: Mapping[str, str]
+    body: bytes | None = field(repr=False)
+    blob: str = ""
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A row of the mailroom outbox that is to be published; `message.body` is filled in."""
+
+    row_id: int
+    message: MailroomMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified document for one of our organs (lượt nhận), about to be accepted.
+
+    Args:
+        tracking_id: our name of it; message_id of the mailroom's inbox message.
+        organ: our organ that it arrived for (of the routing key, in the signed To).
+        sha256, data: the exact bytes received.
+        from_organ, document_id, business, number, notation, subject: from the signed content.
+        report: JSON of the verification report.
+        arrived_at: now.
+        signed_at: SigningTime, claimed.
+        delivery: the message for the mailroom, or None when the organ has none.
+    """
+
+    tracking_id: str
+    organ: str
+    sha256: str
+    data: bytes = field(repr=False)
+    from_organ: str
+    document_id: str
+    business: int
+    number: str
+    notation: str
+    subject: str
+    report: str
+    arrived_at: datetime
+    signed_at: datetime | None
+    delivery: MailroomMessage | None
+
+
+class Acceptance(StrEnum):
+    """What `accept` found."""
+
+    NEW = "new"  # stored now: it has arrived
+    DUPLICATE = "duplicate"  # the same bytes were here already; nothing was stored
+    CONFLICT = "conflict"  # same identity, other bytes; nothing was stored
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An envelope that is not accepted, kept for evidence or a person.
+
+    Args:
+        organ: organ of the routing key ("" if none).
+        sha256, data: the exact bytes received (or their first 64 KiB when `truncated`).
+        size: of the whole, bytes.
+        reason: reason code, as SIGNER_NOT_SENDER, NOT_FOR_US, CONFLICT.
+        detail: what a person should know.
+        report: JSON of the report, "" when it was never judged.
+        connection: broker-checked user id of the publisher, "" if absent.
+        from_organ, document_id: as far as they could be read, unproven.
+        kept_at: now.
+        recheck_at: of a held one, when to judge again; None for quarantine.
+    """
+
+    organ: str
+    sha256: str
+    data: bytes = field(repr=False)
+    size: int
+    reason: str
+    detail: str
+    report: str
+    connection: str
+    from_organ: str
+    document_id: str
+    kept_at: datetime
+    recheck_at: datetime | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A verified status message of another organ about a document of ours.
+
+    Args:
+        sha256, data: exact bytes of the status envelope.
+        code: StatusCode, as it stands on the wire.
+        note: Description.
+        from_organ: its signed From.
+        to_organ: its ResponseFor/OrganId, an organ of ours.
+        document_id: its ResponseFor/DocumentId.
+        received_sha256: hex digest of the bytes it speaks of, "" if it carries none.
+        signed_at: its SigningTime.
+        arrived_at: now.
+        report: JSON of its verification report.
+        staff: StaffInfo as name, department, phone, email.
+    """
+
+    sha256: str
+    data: bytes = field(repr=False)
+    code: str
+    note: str
+    from_organ: str
+    to_organ: str
+    document_id: str
+    received_sha256: str
+    signed_at: datetime | None
+    arrived_at: datetime
+    report: str
+    staff: Mapping[str, str] = field(default_factory=dict)
+
+
+class ReceiptOutcome(StrEnum):
+    """What became of a receipt."""
+
+    APPLIED = "applied"  # the delivery is acknowledged; the code is in its history
+    DUPLICATE = "duplicate"  # these bytes were recorded before
+    BAD_RECEIPT = "bad_receipt"  # fits no delivery of ours; journalled, nothing changed
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """One status in the history of a delivery or an arrival."""
+
+    code: str
+    note: str
+    signed_at: datetime | None
+    recorded_at: datetime
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """What a person or an event is shown of one delivery: the whole snapshot."""
+
+    delivery_id: int
+    tracking_id: str
+    to_organ: str
+    state: State
+    reason: str
+    held: str
+    attempts: int
+    copies: int
+    next_try: datetime | None
+    lifetime_ends: datetime | None
+    last_error: str
+    code: str
+    code_conflict: bool
+    history: tuple[StatusLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """What a person is shown of one outgoing document."""
+
+    tracking_id: str
+    from_organ: str
+    document_id: str
+    business: int
+    number: str
+    notation: str
+    subject: str
+    priority: int
+    sha256: str
+    size: int
+    submitted_at: datetime
+    deliveries: tuple[DeliveryView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalView:
+    """What a person is shown of one incoming document."""
+
+    tracking_id: str
+    organ: str
+    from_organ: str
+    document_id: str
+    business: int
+    number: str
+    notation: str
+    subject: str
+    sha256: str
+    size: int
+    arrived_at: datetime
+    signed_at: datetime | None
+    handed_over_at: datetime | None
+    code: str
+    history: tuple[StatusLine, ...]
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptView:
+    """What a person is shown of a held or quarantined envelope."""
+
+    kept_id: int
+    organ: str
+    sha256: str
+    size: int
+    reason: str
+    detail: str
+    connection: str
+    from_organ: str
+    document_id: str
+    kept_at: datetime
+    copies: int
+    held: bool
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """One line of the journal: `line` is canonical JSON, `hash` = SHA-256(previous hash, line)."""
+
+    number: int
+    line: str
+    hash: str
+
+
+Snapshot = Mapping[str, Any]

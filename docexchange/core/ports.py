@@ -1,0 +1,306 @@
+"""The narrow seams: what the paths ask of the world. Edges implement them, fakes stand in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from keys.certificates import Certificate
+from keys.signer import Signer
+
+from .model import (
+    Acceptance,
+    Arrival,
+    ArrivalView,
+    DocumentView,
+    Due,
+    Kept,
+    KeptView,
+    MailroomMessage,
+    Origin,
+    Outgoing,
+    Receipt,
+    ReceiptOutcome,
+    Submission,
+    Submitted,
+)
+from .schedule import Lane
+from .states import Event, State
+
+
+class Incoming(Protocol):
+    """A message of the axis in hand: nobody else gets it until it is acked or we are gone."""
+
+    organ: str  # of the routing key
+    lane: Lane
+    body: bytes
+    redelivered: bool
+    connection: str  # broker-checked user_id of the publisher, "" when absent
+
+    def ack(self) -> None:
+        """Tell the broker to forget it; only after the commit. A lost ack means a redelivery."""
+        ...
+
+
+class Broker(Protocol):
+    """The axis (trục): never trusted for identity or integrity."""
+
+    async def publish(
+        self, lane: Lane, organ: str, body: bytes, headers: Mapping[str, str]
+    ) -> None:
+        """Publish persistently; returns when the broker has confirmed that it holds it.
+
+        Raises:
+            Deferred: not confirmed (no connection, nack, no route, time ran out); it may
+                nevertheless have arrived.
+            DeliveryRefused: the broker will never take it (too large).
+        """
+        ...
+
+    async def receive(self) -> Incoming:
+        """Wait for the next message of any of our lanes."""
+        ...
+
+
+class MailroomBroker(Protocol):
+    """The mailrooms' side."""
+
+    async def publish(self, message: MailroomMessage) -> None:
+        """Publish one message; returns at the confirm. Raises Deferred as `Broker.publish`."""
+        ...
+
+    async def receive(self) -> MailroomIncoming:
+        """Wait for the next submission or status report of any mailroom."""
+        ...
+
+
+class MailroomIncoming(Protocol):
+    """A submission or status report of a mailroom, in hand."""
+
+    vhost: str
+    routing_key: str  # submit.document or submit.status
+    message_id: str
+    type: str
+    content_type: str
+    content_encoding: str
+    headers: Mapping[str, object]
+    body: bytes
+
+    def ack(self) -> None:
+        """Tell the broker to forget it; only after the commit of the reply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Organ:
+    """An entry of the directory.
+
+    Args:
+        organ_id: exact OrganId.
+        name: for people.
+        node: node that serves it, "" when it is closed.
+        closed: True when the code is closed.
+        successor: OrganId that took over, "" if none.
+        fingerprints: hex SHA-256 of certificates that may speak for it -> (from, until), each
+            None when open.
+        subject_rule: True if a certificate whose organizationIdentifier equals the OrganId may
+            speak for it, when issued under one of `issuers`.
+        issuers: hex SHA-256 of CA certificates under which the subject rule holds.
+    """
+
+    organ_id: str
+    name: str
+    node: str = ""
+    closed: bool = False
+    successor: str = ""
+    fingerprints: Mapping[str, tuple[datetime | None, datetime | None]] = field(
+        default_factory=dict
+    )
+    subject_rule: bool = False
+    issuers: frozenset[str] = frozenset()
+
+
+class Directory(Protocol):
+    """Who is who; also the `envelopes.verify.Binding` of the node."""
+
+    sha256: str
+
+    def find(self, organ_id: str) -> Organ | None:
+        """The entry of this exact code; a closed code also matches below level 1 and in its old
+        form (000.00.00.H02); None when unknown."""
+        ...
+
+    def speaks_for(
+        self, organ_id: str, chain: Sequence[Certificate], at: datetime
+    ) -> tuple[bool | None, str]:
+        """Whether the leaf may sign for the organ: (True | False | None if no binding is known,
+        reason). False when the certificate is known for another organ."""
+        ...
+
+
+class Keyring(Protocol):
+    """The signers of our own organs."""
+
+    def signer(self, organ_id: str) -> Signer:
+        """The signer that the daemon may use alone. Raises NotFound when we do not serve it,
+        Deferred when the signer is down."""
+        ...
+
+
+class Clock(Protocol):
+    """The wall clock, read once at the top of a flow function."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+
+class Store(Protocol):
+    """The memory. Each write is durable (fsync) when it returns, and writes its journal line in
+    the same transaction. Every write may raise StoreError: then nothing was changed."""
+
+    # -- outgoing ---------------------------------------------------------------------------
+    async def submit(self, submission: Submission, reply: MailroomMessage | None) -> Submitted:
+        """Queue a signed envelope (instant 1: queued). A duplicate changes nothing but still
+        queues `reply`; the caller builds a fresh reply for it, see `reply_later`.
+
+        Identity: `origin` for 30 days, and (from_organ, document_id, business) of a document with
+        business 0 or 3 for ever. Same identity and content_sha256: duplicate.
+        A status with `answers` is noted in that arrival's history; PROCESSING is checked again
+        inside the transaction.
+
+        Raises:
+            Conflict: the identity is taken by other content, or the status may not be said now.
+        """
+        ...
+
+    def find_submission(
+        self, origin: Origin | None, identity: tuple[str, str, int] | None, content_sha256: str
+    ) -> Submitted | None:
+        """The earlier submission of this content, or None. Raises Conflict as `submit`."""
+        ...
+
+    def due(self, lane: Lane, now: datetime, skip: frozenset[int], limit: int) -> Sequence[Due]:
+        """Deliveries in QUEUED, not held, whose next_try has come (or lies impossibly far ahead),
+        oldest first, without those in `skip`. Cost does not grow with the backlog."""
+        ...
+
+    def blob(self, sha256: str) -> bytes:
+        """Stored envelope bytes, checked against the digest. Raises NotFound, StoreError."""
+        ...
+
+    async def record(
+        self,
+        delivery_id: int,
+        event: Event,
+        now: datetime,
+        *,
+        next_try: datetime | None = None,
+        detail: str = "",
+    ) -> State:
+        """Apply `states.step` to a delivery and journal it.
+
+        PUBLISH_CONFIRMED counts a copy and clears attempts (next_try: when a receipt is overdue);
+        PUBLISH_DEFERRED counts an attempt (next_try: when to publish again; if the state is not
+        QUEUED, next_try is left alone); PUBLISH_REFUSED, CANCELLED keep `detail` as reason;
+        RELEASED starts a new lifetime (next_try = its end).
+        For a document of an organ with a mailroom, a transport event message is queued in the
+        same transaction whenever the state changes.
+
+        Raises:
+            IllegalTransition: nothing was changed.
+        """
+        ...
+
+    async def begin(self, delivery_id: int, now: datetime) -> None:
+        """Note that a publish has begun (a cancellation then says "may have been sent")."""
+        ...
+
+    async def sweep(self, now: datetime) -> tuple[int, int]:
+        """Decide and record in one transaction: overdue receipts go back to QUEUED, ended
+        lifetimes to UNDELIVERABLE (reason "expired"). Returns both counts."""
+        ...
+
+    # -- incoming ---------------------------------------------------------------------------
+    def find_arrival(self, organ: str, sha256: str) -> str | None:
+        """Tracking id of the accepted arrival of exactly these bytes for this organ, or None."""
+        ...
+
+    async def accept(self, arrival: Arrival, receipt: Submission) -> Acceptance:
+        """Store an arrival, the receipt that answers it and the mailroom's message together
+        (instant 3: arrived). Duplicate: same (organ, sha256), nothing is stored. Conflict:
+        business 0 or 3 with the (organ, from, document_id, business) of an accepted one but other
+        bytes, unless that one ended in 02 or 15; nothing is stored."""
+        ...
+
+    async def answer_again(self, tracking_id: str, now: datetime) -> int:
+        """Put the original receipt and every later status of an arrival back in the queue
+        (ASKED_AGAIN), in order, at most once a minute. Returns how many."""
+        ...
+
+    async def quarantine(self, kept: Kept, answer: Submission | None) -> bool:
+        """Keep an envelope for a person (instant 5), with the automatic 02 if one is given. The
+        same bytes for the same organ again are counted, not stored (then `answer` is not queued).
+        True if new."""
+        ...
+
+    async def hold(self, kept: Kept) -> bool:
+        """Keep an envelope until evidence or time settles it (instant 5). True if new."""
+        ...
+
+    def held_due(self, now: datetime, limit: int) -> Sequence[tuple[int, str, bytes, bool, str]]:
+        """Held envelopes to judge again: (kept_id, organ, data, first_seen, connection)."""
+        ...
+
+    async def settle(self, kept_id: int, now: datetime, outcome: str) -> None:
+        """Take a held one off the list; `outcome` is journalled."""
+        ...
+
+    async def attempt(self, sha256: str, now: datetime) -> int:
+        """Count a redelivered message before it is parsed; returns which attempt this is (1..)."""
+        ...
+
+    # -- receipts ---------------------------------------------------------------------------
+    async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
+        """Match a verified status by digest and signed From to a delivery; ResponseFor must agree.
+        RECEIPT_VERIFIED (instant 4: acknowledged), its code goes into the history, the mailroom's
+        event is queued; all in one transaction."""
+        ...
+
+    async def note_request(self, receipt: Receipt, event: MailroomMessage | None) -> bool:
+        """Record a status 13 of a sender in the history of the arrival it speaks of (matched by
+        digest, signed From = sender). False if it fits none; journalled either way."""
+        ...
+
+    # -- mailrooms --------------------------------------------------------------------------
+    async def reply(self, message: MailroomMessage, now: datetime) -> None:
+        """Queue one message for a mailroom (a refusal, for example)."""
+        ...
+
+    def mailroom_due(self, vhost: str, after: int, limit: int) -> Sequence[Outgoing]:
+        """Messages for a mailroom that are not confirmed yet, in order, row_id > after."""
+        ...
+
+    async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:
+        """Mark messages as confirmed; an inbox message makes its arrival handed over."""
+        ...
+
+    # -- views ------------------------------------------------------------------------------
+    def document(self, ref: str) -> DocumentView:
+        """One outgoing document by tracking id, unique prefix or number/notation.
+        Raises NotFound, Ambiguous."""
+        ...
+
+    def arrival(self, ref: str, organ: str = "") -> ArrivalView:
+        """One incoming document, named likewise, with its report."""
+        ...
+
+    def kept(self, ref: str) -> KeptView:
+        """One quarantined or held envelope by number or digest prefix."""
+        ...
+
+    def last_journal_time(self) -> datetime | None:
+        """Time of the last journal line, to notice a clock that went back."""
+        ...

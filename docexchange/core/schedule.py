@@ -1,0 +1,85 @@
+"""When to try again: two clocks and a lifetime, as arithmetic from counts alone.
+
+Not confirmed: the broker does not hold it, so try soon. Confirmed but unanswered: the broker
+holds a copy, so be slow. No waiting happens here; a wait becomes a row's `next_try`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+_s = timedelta
+
+
+class Lane(StrEnum):
+    """A queue of the axis: small receipts never wait behind bodies, urgent never behind normal."""
+
+    RECEIPTS = "receipts"
+    URGENT = "urgent"
+    NORMAL = "normal"
+
+
+def lane_of(priority: int) -> Lane:
+    """Lane of a document by its Priority (0 thường, 1 khẩn .. 4 hỏa tốc hẹn giờ)."""
+    return Lane.URGENT if 1 <= priority <= 4 else Lane.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Waits of the exchange, all as time spans.
+
+    Args:
+        unconfirmed: waits after the 1st, 2nd, ... publish that was not confirmed; the last repeats.
+            15 s .. 1 h then 1.5 h: quick recovery, below Postfix's 4000 s ceiling times two.
+        unanswered: waits for a receipt after the 1st, 2nd, ... copy; the last repeats.
+            At most 9 copies in 72 h.
+        jitter: share by which each wait may differ, so that a hundred nodes do not come back
+            in one second.
+        lifetime: how long a document is tried (72 h: between eFormidling's 24 h and Postfix's 5 d).
+        lifetime_urgent: the same for Priority 3 and 4.
+    """
+
+    unconfirmed: tuple[timedelta, ...] = (
+        _s(seconds=15),
+        _s(seconds=45),
+        _s(minutes=2),
+        _s(minutes=6),
+        _s(minutes=18),
+        _s(hours=1),
+        _s(minutes=90),
+    )
+    unanswered: tuple[timedelta, ...] = (
+        _s(minutes=5),
+        _s(minutes=30),
+        _s(hours=2),
+        _s(hours=6),
+        _s(hours=12),
+    )
+    jitter: float = 0.2
+    lifetime: timedelta = _s(hours=72)
+    lifetime_urgent: timedelta = _s(hours=24)
+
+    def retry_in(self, attempts: int, spread: float) -> timedelta:
+        """Wait after the `attempts`-th publish in a row that was not confirmed (counted from 1).
+
+        `spread` is a random number in -1..1; the wait is changed by that share of the jitter.
+        """
+        return self._pick(self.unconfirmed, attempts, spread)
+
+    def receipt_in(self, copies: int, spread: float) -> timedelta:
+        """Wait for a receipt after the `copies`-th confirmed copy (counted from 1)."""
+        return self._pick(self.unanswered, copies, spread)
+
+    def lifetime_of(self, priority: int) -> timedelta:
+        """How long a document of this Priority is tried."""
+        return self.lifetime_urgent if priority in (3, 4) else self.lifetime
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest wait there can be; a `next_try` further ahead is a broken clock's."""
+        return max(self.unconfirmed + self.unanswered) * (1 + self.jitter)
+
+    def _pick(self, waits: tuple[timedelta, ...], nth: int, spread: float) -> timedelta:
+        return waits[min(max(nth, 1), len(waits)) - 1] * (1 + self.jitter * spread)
