@@ -214,10 +214,6 @@ class Store(Protocol):
         """
         ...
 
-    async def begin(self, delivery_id: int, now: datetime) -> None:
-        """Note that a publish has begun (a cancellation then says "may have been sent")."""
-        ...
-
     async def sweep(self, now: datetime) -> tuple[int, int]:
         """Decide and record in one transaction: overdue receipts go back to QUEUED, ended
         lifetimes to UNDELIVERABLE (reason "expired"). Returns both counts."""
