@@ -1,0 +1,43 @@
+"""What every path is given: the seams and the settings, in one value. Nothing here acts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from keys.trust import Trust
+
+from .policy import Limits
+from .ports import Directory, Keyring, Store
+from .schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The surroundings of a node, passed to every flow function.
+
+    Args:
+        store: the memory.
+        directory: who is who, and whose certificate speaks for whom.
+        keyring: signers of our own organs.
+        trust: anchors under which envelopes are judged.
+        mailroom_of: vhost of an organ's mailroom, None when it has none.
+        new_id: makes tracking ids.
+        random: jitter only.
+        schedule, limits: settings.
+    """
+
+    store: Store
+    directory: Directory
+    keyring: Keyring
+    trust: Trust
+    mailroom_of: Callable[[str], str | None]
+    new_id: Callable[[], str]
+    random: random.Random = field(repr=False)
+    schedule: Schedule = field(default_factory=Schedule)
+    limits: Limits = field(default_factory=Limits)
+
+    def spread(self) -> float:
+        """A random number in -1..1 for jitter."""
+        return self.random.uniform(-1.0, 1.0)

@@ -1,0 +1,254 @@
+"""The incoming path: judge first, commit, and only then ack.
+
+    receive -> verify -> TOTAL-PASSED            store.accept      COMMIT == arrived
+                         settles by itself       store.hold        COMMIT == kept
+                         anything else           store.quarantine  COMMIT == kept for a person
+
+AMQP headers are hints; only signed bytes are facts. A copy of what was accepted is answered
+again before anything is parsed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import structlog
+
+from envelopes.model import Document, Status
+from envelopes.report import Report
+from envelopes.verify import verify
+
+from ..core.errors import NotFound
+from ..core.events import inbox_message
+from ..core.model import Acceptance, Arrival, Kept
+from ..core.policy import Disposition, dispose, sender_is_proven
+from ..core.ports import Incoming
+from ..core.states import StatusCode
+from ..core.world import World
+from . import receipts
+from .outbox import OFFLOAD_BYTES
+
+log = structlog.get_logger()
+
+
+class Outcome(StrEnum):
+    """What became of a message of the axis."""
+
+    ACCEPTED = "accepted"
+    ANSWERED_AGAIN = "answered_again"
+    RECEIPT = "receipt"
+    HELD = "held"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Bytes that came for an organ, before anybody believes them."""
+
+    organ: str
+    data: bytes
+    connection: str
+    sha256: str
+
+
+async def receive(incoming: Incoming, *, world: World, now: datetime) -> Outcome:
+    """Take one message of the axis; it is acked when what became of it is on disk.
+
+    Never raises for what a sender did. Without the ack the broker delivers the message again.
+
+    Raises:
+        StoreError: nothing was stored and nothing acked.
+        Deferred: our signer is down; nothing was stored and nothing acked.
+    """
+    digest = hashlib.sha256(incoming.body).hexdigest()
+    envelope = Envelope(incoming.organ, incoming.body, incoming.connection, digest)
+    outcome = await _take(envelope, redelivered=incoming.redelivered, world=world, now=now)
+    incoming.ack()
+    return outcome
+
+
+async def _take(envelope: Envelope, *, redelivered: bool, world: World, now: datetime) -> Outcome:
+    known = world.store.find_arrival(envelope.organ, envelope.sha256)
+    if known is not None:
+        await world.store.answer_again(known, now)
+        return Outcome.ANSWERED_AGAIN
+    if not _served(envelope.organ, world):
+        return await _quarantine(envelope, None, "NOT_FOR_US", "routed to an organ not served here", world, now)
+    if redelivered:
+        attempt = await world.store.attempt(envelope.sha256, now)
+        if attempt >= world.limits.poison_attempts:
+            why = f"delivered {attempt} times without an end; not parsed"
+            return await _quarantine(envelope, None, "POISON", why, world, now)
+    return await judge(envelope, world=world, now=now)
+
+
+async def judge(envelope: Envelope, *, world: World, now: datetime) -> Outcome:
+    """Verify an envelope and store what follows from it."""
+    report = await _verify(envelope, world, now)
+    disposition = dispose(report, now, world.limits)
+    if disposition is Disposition.HOLD:
+        return await _hold(envelope, report, world, now)
+    if disposition is Disposition.QUARANTINE:
+        return await _quarantine(envelope, report, report.reason, report.explain("vi"), world, now)
+    verified = report.require_passed()
+    message = verified.message
+    if isinstance(message, Status):
+        return await _take_status(envelope, message, report, world, now)
+    if envelope.organ not in message.recipients:
+        why = f"{envelope.organ} is not among the signed recipients"
+        return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
+    return await _accept(envelope, message, report, world, now)
+
+
+async def _verify(envelope: Envelope, world: World, now: datetime) -> Report:
+    def run() -> Report:
+        return verify(
+            envelope.data,
+            trust=world.trust,
+            at=now,
+            directory=world.directory,
+            skew=world.limits.signing_skew,
+            limit=world.limits.envelope_bytes,
+        )
+
+    return run() if len(envelope.data) <= OFFLOAD_BYTES else await asyncio.to_thread(run)
+
+
+async def _accept(
+    envelope: Envelope, document: Document, report: Report, world: World, now: datetime
+) -> Outcome:
+    arrival = _arrival(envelope, document, report, world, now)
+    answer = receipts.answer(
+        receipts.About.document(document, envelope.sha256),
+        StatusCode.ARRIVED,
+        organ=envelope.organ,
+        world=world,
+        now=now,
+        answers=arrival.tracking_id,
+    )
+    acceptance = await world.store.accept(arrival, answer)
+    if acceptance is Acceptance.CONFLICT:
+        why = f"{document.document_id} of {document.sender.organ_id} is here with other content"
+        return await _quarantine(envelope, report, "CONFLICT", why, world, now)
+    if acceptance is Acceptance.DUPLICATE:  # two copies were in hand at once
+        return Outcome.ANSWERED_AGAIN
+    log.info("arrived", tracking_id=arrival.tracking_id, organ=envelope.organ, sender=report.sender)
+    return Outcome.ACCEPTED
+
+
+def _arrival(
+    envelope: Envelope, document: Document, report: Report, world: World, now: datetime
+) -> Arrival:
+    tracking_id = world.new_id()
+    vhost = world.mailroom_of(envelope.organ)
+    number = document.code.number or "" if document.code else ""
+    notation = document.code.notation or "" if document.code else ""
+    delivery = None
+    if vhost is not None:
+        delivery = inbox_message(
+            vhost=vhost,
+            organ=envelope.organ,
+            tracking_id=tracking_id,
+            sha256=envelope.sha256,
+            from_organ=document.sender.organ_id,
+            number=number,
+            notation=notation,
+            verdict=report.indication.value,
+            sub_indication=report.sub_indication,
+            signer=report.signer.subject if report.signer else "",
+        )
+    return Arrival(
+        tracking_id=tracking_id,
+        organ=envelope.organ,
+        sha256=envelope.sha256,
+        data=envelope.data,
+        from_organ=document.sender.organ_id,
+        document_id=document.document_id or "",
+        business=document.business,
+        number=number,
+        notation=notation,
+        subject=document.subject or "",
+        report=_json(report),
+        arrived_at=now,
+        signed_at=report.signed_at,
+        delivery=delivery,
+    )
+
+
+async def _take_status(
+    envelope: Envelope, status: Status, report: Report, world: World, now: datetime
+) -> Outcome:
+    if status.response_for.organ_id != envelope.organ:
+        why = f"the status answers {status.response_for.organ_id}, not {envelope.organ}"
+        return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
+    receipt = receipts.receipt_of(status, report, envelope.data, now)
+    await receipts.apply(receipt, world=world)
+    return Outcome.RECEIPT
+
+
+async def _hold(envelope: Envelope, report: Report, world: World, now: datetime) -> Outcome:
+    kept = _kept(envelope, report, report.reason, report.explain("vi"), now, now + world.limits.recheck)
+    if await world.store.hold(kept):
+        log.info("held", sha256=envelope.sha256, organ=envelope.organ, reason=report.reason)
+    return Outcome.HELD
+
+
+async def _quarantine(
+    envelope: Envelope, report: Report | None, reason: str, why: str, world: World, now: datetime
+) -> Outcome:
+    """Keep it for a person; answer 02 only to a proven sender of a document (QĐ 28 Art 9.1)."""
+    answer = None
+    if report and report.kind == "document" and sender_is_proven(report) and _served(envelope.organ, world):
+        answer = receipts.answer(
+            receipts.About.claimed(report, envelope.sha256),
+            StatusCode.REJECTED,
+            organ=envelope.organ,
+            world=world,
+            now=now,
+            note=f"{reason}: {why}",
+        )
+    kept = _kept(envelope, report, reason, why, now, None)
+    if await world.store.quarantine(kept, answer):
+        log.warning("quarantined", sha256=envelope.sha256, organ=envelope.organ, reason=reason)
+    return Outcome.QUARANTINED
+
+
+def _kept(
+    envelope: Envelope,
+    report: Report | None,
+    reason: str,
+    why: str,
+    now: datetime,
+    recheck_at: datetime | None,
+) -> Kept:
+    return Kept(
+        organ=envelope.organ,
+        sha256=envelope.sha256,
+        data=envelope.data,
+        size=len(envelope.data),
+        reason=reason,
+        detail=why,
+        report=_json(report) if report else "",
+        connection=envelope.connection,
+        from_organ=report.sender if report else "",
+        document_id=report.document_id if report else "",
+        kept_at=now,
+        recheck_at=recheck_at,
+    )
+
+
+def _json(report: Report) -> str:
+    return json.dumps(report.to_json_dict(), ensure_ascii=False)
+
+
+def _served(organ: str, world: World) -> bool:
+    try:
+        world.keyring.signer(organ)
+    except NotFound:
+        return False
+    return True
