@@ -101,8 +101,8 @@ def as_refusal(error: DocexchangeError) -> SubmissionRefused:
         case Conflict():
             return SubmissionRefused(
                 "E-DUP-002",
-                "Trùng định danh nhưng khác nội dung, hoặc trạng thái không cho phép",
-                "Same identity with other content, or not possible in this state",
+                "Trùng định danh nhưng khác nội dung",
+                "Same identity with other content",
                 detail=str(error),
             )
         case Deferred():

@@ -187,8 +187,8 @@ async def report(
 
     Raises:
         NotFound, Ambiguous: no arrival, or several, with that name.
-        SubmissionRefused: the code is unknown, not the receiver's to say, or lacks its reason.
-        Conflict: it cannot follow the present status; nothing was stored.
+        SubmissionRefused: the code is unknown, not the receiver's to say, lacks its reason, or
+            cannot follow the present status (E-STA-002); nothing was stored.
     """
     arrival = world.store.arrival(ref)
     if organs is not None and arrival.organ not in organs:
@@ -207,10 +207,7 @@ async def report(
             await world.store.reply(reply(earlier), now)
         return earlier
     if not may_say(arrival.code, said):
-        raise Conflict(
-            f"không thể báo {code} sau {arrival.code or 'chưa có trạng thái'}"
-            f" / {code} cannot follow {arrival.code or 'nothing'}"
-        )
+        raise _cannot_follow(arrival, code)
     submission = answer(
         About.arrival(arrival),
         said,
@@ -223,9 +220,22 @@ async def report(
         content_sha256=wanted,
         origin=origin,
     )
-    submitted = await world.store.submit(submission, reply)
+    try:
+        submitted = await world.store.submit(submission, reply)
+    except Conflict as conflict:  # another status was committed since we looked
+        raise _cannot_follow(arrival, code) from conflict
     log.info("status", tracking_id=arrival.tracking_id, code=code, organ=arrival.organ)
     return submitted
+
+
+def _cannot_follow(arrival: ArrivalView, code: str) -> SubmissionRefused:
+    return SubmissionRefused(
+        "E-STA-002",
+        "Trạng thái này không thể theo sau trạng thái hiện tại",
+        "This status cannot follow the present one",
+        detail=f"{arrival.code or '-'} -> {code}",
+        pointer="code",
+    )
 
 
 def _sayable(code: str, note: str) -> StatusCode:
