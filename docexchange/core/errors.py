@@ -15,7 +15,16 @@ from __future__ import annotations
 
 
 class DocexchangeError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Root of every error that this package raises on purpose.
+
+    Args:
+        message: one English sentence or more: what is wrong, where, what to do.
+        vi: the same in Vietnamese; without it the English one is shown.
+    """
+
+    def __init__(self, message: str = "", vi: str = "") -> None:
+        super().__init__(message)
+        self.vi = vi or message
 
 
 class Misuse(DocexchangeError):
