@@ -1,0 +1,15 @@
+"""What can be wrong with a key or a certificate. Each text says what, and what to do."""
+
+from __future__ import annotations
+
+
+class KeysError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class KeyUnusable(KeysError):
+    """A private key cannot sign: unreadable, locked, too weak, or not the certificate's."""
+
+
+class CertificateUnusable(KeysError):
+    """A certificate, or a file of certificates, cannot be read or made."""
