@@ -32,7 +32,7 @@ class Problem:
     vi: str
 
 
-class FileProblems(ConfigError):
+class FileError(ConfigError):
     """A file says things that cannot be followed; `problems` lists all of them."""
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
@@ -51,7 +51,7 @@ class FileProblems(ConfigError):
 
 
 # A string of any kind, a comment, a bracket, the end of a line, or anything else.
-_TOKEN = re.compile(
+_PIECE = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?\'{3,5}(?!\')|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
     r"|#[^\n]*|[\[\]{}]|\n|[^\"'#\[\]{}\n]+",
     re.DOTALL,
@@ -79,15 +79,15 @@ def key_lines(text: str) -> Mapping[KeyPath, int]:
 def _statements(text: str) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     begun, depth, at, line = 1, 0, "", 1
-    for token in _TOKEN.findall(text + "\n"):
-        if token == "\n" and depth == 0:
+    for piece in _PIECE.findall(text + "\n"):
+        if piece == "\n" and depth == 0:
             if at.strip():
                 found.append((begun, at.strip()))
             begun, at = line + 1, ""
-        elif not token.startswith("#"):
-            depth += (token in "[{") - (token in "]}")
-            at += token
-        line += token.count("\n")
+        elif not piece.startswith("#"):
+            depth += (piece in "[{") - (piece in "]}")
+            at += piece
+        line += piece.count("\n")
     return found
 
 
@@ -111,7 +111,7 @@ class TomlFile:
         data: its bytes.
 
     Raises:
-        FileProblems: it is not TOML.
+        FileError: it is not TOML.
     """
 
     def __init__(self, path: Path, data: bytes) -> None:
@@ -122,20 +122,20 @@ class TomlFile:
             self.values: Mapping[str, object] = tomllib.loads(text)
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            raise FileProblems(
+            raise FileError(
                 path, [Problem(line, "-", "is not UTF-8 text", "không phải văn bản UTF-8")]
             ) from error
         except tomllib.TOMLDecodeError as error:
             found = re.search(r"line (\d+)", str(error))
             line = int(found[1]) if found else text.count("\n") + 1
-            raise FileProblems(
+            raise FileError(
                 path, [Problem(line, "-", f"not TOML: {error}", f"sai cú pháp TOML: {error}")]
             ) from error
         self._lines = key_lines(text)
 
     @classmethod
     def read(cls, path: Path) -> TomlFile:
-        """Read a file. Raises ConfigError when it cannot be read, FileProblems as above."""
+        """Read a file. Raises ConfigError when it cannot be read, FileError as above."""
         try:
             return cls(path, path.read_bytes())
         except OSError as error:
@@ -155,9 +155,9 @@ class TomlFile:
         self.problems.append(Problem(self.line(key), shown(key), en, vi))
 
     def done(self) -> None:
-        """Raise FileProblems if anything was noted."""
+        """Raise FileError if anything was noted."""
         if self.problems:
-            raise FileProblems(self.path, self.problems)
+            raise FileError(self.path, self.problems)
 
     def section(self, *key: str) -> Section:
         """A table of the file, empty if it is absent."""
@@ -192,7 +192,7 @@ class Section:
 
     def __init__(self, file: TomlFile, key: KeyPath, values: Mapping[str, object]) -> None:
         self._file = file
-        self._key = key
+        self.key = key
         self._values = values
         self._known: list[str] = []
 
@@ -210,9 +210,9 @@ class Section:
 
     def section(self, *names: str) -> Section:
         """A table inside this one."""
-        at, values = self._key, self._values
+        at, values = self.key, self._values
         for name in names:
-            if at == self._key:
+            if at == self.key:
                 self._known.append(name)
             inner = values.get(name, {})
             at = (*at, name)
@@ -225,8 +225,9 @@ class Section:
     def tables(self, name: str) -> tuple[Section, ...]:
         """The tables of an array, as certificates = [{...}, {...}]."""
         found: list[Section] = []
-        for number, one in enumerate(self._take(name, [], _array, "[{...}, ...]"), start=1):
-            key = (*self._key, f"{name}[{number}]")
+        nothing: list[object] = []
+        for number, one in enumerate(self._take(name, nothing, _array, "[{...}, ...]"), start=1):
+            key = (*self.key, f"{name}[{number}]")
             if isinstance(one, Mapping):
                 found.append(Section(self._file, key, one))
             else:
@@ -256,7 +257,7 @@ class Section:
 
         def read(value: object) -> bool:
             if not isinstance(value, bool):
-                raise ValueError
+                raise TypeError
             return value
 
         return self._take(name, default, read, "true, false")
@@ -312,7 +313,7 @@ class Section:
 
     def wrong(self, name: str, en: str, vi: str) -> None:
         """Note that a value cannot be followed."""
-        self._file.wrong((*self._key, name), en, vi)
+        self._file.wrong((*self.key, name), en, vi)
 
     def close(self) -> None:
         """Note every key that nobody asked for, with the known name nearest to it."""

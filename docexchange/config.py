@@ -1,0 +1,313 @@
+"""The settings of a node: one TOML file into frozen values, or every problem of it at once.
+
+Owns the names, units and bounds of the settings; their defaults stand with the rules that use
+them (core.schedule, core.policy) or here. Reads no key, no directory, no broker: `load` needs the
+file alone. Every setting, with its reason: deploy/docexchange.example.toml.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .core.errors import ConfigError
+from .core.policy import Limits
+from .core.schedule import Schedule
+from .edges.private_file import read_private
+from .edges.tomlfile import Section, TomlFile
+
+LANGUAGES = ("vi", "en")
+NODE_FORM = r"[A-Za-z0-9_-]{1,64}"  # it becomes part of queue names
+STORE_FILE = "store.sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class OrganConfig:
+    """An organ that this node serves.
+
+    Args:
+        organ_id: its code.
+        key: PEM file of its private key, readable by us alone.
+        chain: PEM file of its certificates, leaf first.
+        key_passphrase_file: file whose first line opens the key, or None.
+        mailroom: vhost of its mailroom on mailroom.url, or "".
+    """
+
+    organ_id: str
+    key: Path
+    chain: Path
+    key_passphrase_file: Path | None = None
+    mailroom: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerConfig:
+    """Address of a broker, which may hold a password and therefore is never printed.
+
+    Args:
+        written: the address in the config, or "".
+        file: private file that holds it instead, or None.
+        allow_plain: True allows amqp:// (no TLS) to other machines.
+        where: file:line of the setting, for messages.
+    """
+
+    written: str = field(repr=False)
+    file: Path | None
+    allow_plain: bool
+    where: str
+
+    def url(self) -> str:
+        """The address, read now.
+
+        Raises:
+            ConfigError: the file cannot be read, or the address is not one we may use.
+            PermissionRefused: others can read the file.
+        """
+        if self.file is None:
+            return self.written
+        url = read_private(self.file).decode("utf-8", "replace").strip()
+        problem = url_problem(url, self.allow_plain)
+        if problem is not None:
+            raise ConfigError(f"{self.file}: {problem[0]}", f"{self.file}: {problem[1]}")
+        return url
+
+
+@dataclass(frozen=True, slots=True)
+class AxisConfig:
+    """The axis (trục) and how much is in hand at once.
+
+    Args:
+        broker: its address.
+        prefetch_receipts, prefetch_urgent, prefetch_normal: messages in hand per lane.
+        outstanding_confirms: publishes per lane that wait for their confirm.
+    """
+
+    broker: BrokerConfig
+    prefetch_receipts: int = 64
+    prefetch_urgent: int = 8
+    prefetch_normal: int = 8
+    outstanding_confirms: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a node is told.
+
+    Args:
+        path: the file it was read from.
+        node: name of the node, part of its queues' names.
+        data: folder of the store.
+        directory: the directory of organs, a TOML file.
+        trust: PEM file or folder of trust anchors.
+        lang: "vi" or "en", of what people read.
+        organs: the organs served, by OrganId.
+        axis: the axis.
+        mailroom: broker of the mailrooms, None when no organ has one.
+        retry: waits and lifetimes.
+        limits: bounds.
+        crash_points: True lets the environment kill this process at named points (tests only).
+    """
+
+    path: Path
+    node: str
+    data: Path
+    directory: Path
+    trust: Path
+    lang: str
+    organs: Mapping[str, OrganConfig]
+    axis: AxisConfig
+    mailroom: BrokerConfig | None
+    retry: Schedule
+    limits: Limits
+    crash_points: bool
+
+    @property
+    def store(self) -> Path:
+        """The store's file."""
+        return self.data / STORE_FILE
+
+    def schedule(self) -> Schedule:
+        """Waits and lifetimes."""
+        return self.retry
+
+    def mailroom_of(self, organ_id: str) -> str | None:
+        """Vhost of an organ's mailroom, None when it has none or is not ours."""
+        organ = self.organs.get(organ_id)
+        return organ.mailroom or None if organ else None
+
+    def organs_of(self, vhost: str) -> frozenset[str]:
+        """The organs that a mailroom may speak for."""
+        return frozenset(one.organ_id for one in self.organs.values() if one.mailroom == vhost)
+
+
+def load(path: Path) -> Config:
+    """Read a config file.
+
+    Args:
+        path: the TOML file; relative paths in it are relative to its folder.
+
+    Returns:
+        The settings; no file that they name has been opened.
+
+    Raises:
+        FileError: every problem of the file, as file:line, key, what is wrong.
+        ConfigError: the file cannot be read.
+    """
+    return parse(TomlFile.read(path.absolute()))
+
+
+def parse(file: TomlFile) -> Config:
+    """As `load`, of a file already read."""
+    top = file.section()
+    node = top.section("node")
+    node.required("id", "data", "directory", "trust")
+    mailroom = _broker(top.section("mailroom"), file, vhost=False)
+    limits = _limits(top.section("limits"))
+    retry = _retry(top.section("retry"))
+    test = top.section("test")
+    nowhere = file.path.parent
+    config = Config(
+        path=file.path,
+        node=node.text("id", form="A-Z a-z 0-9 _ -", pattern=NODE_FORM),
+        data=node.path("data") or nowhere,
+        directory=node.path("directory") or nowhere,
+        trust=node.path("trust") or nowhere,
+        lang=node.text("lang", "vi", '"vi", "en"', "|".join(LANGUAGES)),
+        organs=_organs(top.section("organs"), mailroom is not None),
+        axis=_axis(top.section("axis"), file),
+        mailroom=mailroom,
+        retry=retry,
+        limits=limits,
+        crash_points=test.flag("crash_points"),
+    )
+    for section in (node, test, top):
+        section.close()
+    file.done()
+    return config
+
+
+def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
+    organs: dict[str, OrganConfig] = {}
+    for name in section.names:
+        table = section.section(name)
+        organs[name] = OrganConfig(
+            organ_id=name,
+            key=table.path("key") or Path(),
+            chain=table.path("chain") or Path(),
+            key_passphrase_file=table.path("key_passphrase_file"),
+            mailroom=table.text("mailroom"),
+        )
+        table.required("key", "chain")
+        if table.has("mailroom") and not mailrooms:
+            table.wrong(
+                "mailroom",
+                "a mailroom needs [mailroom] url, the broker it is on",
+                "có mailroom thì phải có [mailroom] url, broker của nó",
+            )
+        table.close()
+    if not organs:
+        section.wrong(
+            "...",
+            'no organ is served; write [organs."H05"] key = "...", chain = "..."',
+            'chưa có cơ quan nào; viết [organs."H05"] key = "...", chain = "..."',
+        )
+    return organs
+
+
+def _axis(section: Section, file: TomlFile) -> AxisConfig:
+    broker = _broker(section, file, vhost=True, required=True)
+    axis = AxisConfig(
+        broker=broker or BrokerConfig("", None, False, ""),
+        prefetch_receipts=section.whole("prefetch_receipts", 64, 1, 10_000),
+        prefetch_urgent=section.whole("prefetch_urgent", 8, 1, 10_000),
+        prefetch_normal=section.whole("prefetch_normal", 8, 1, 10_000),
+        outstanding_confirms=section.whole("outstanding_confirms", 64, 2, 10_000),
+    )
+    section.close()
+    return axis
+
+
+def _broker(
+    section: Section, file: TomlFile, *, vhost: bool, required: bool = False
+) -> BrokerConfig | None:
+    written, in_file = section.text("url"), section.path("url_file")
+    allow_plain = section.flag("allow_plain")
+    if section.has("url") == section.has("url_file"):
+        if section.has("url"):
+            section.wrong(
+                "url_file", "stands beside url; keep one", "có cả url; chỉ giữ một trong hai"
+            )
+        elif section or required:
+            section.wrong("url", "is missing (or url_file)", "còn thiếu (hoặc url_file)")
+    elif section.has("url"):
+        problem = url_problem(written, allow_plain, vhost=vhost)
+        if problem is not None:
+            section.wrong("url", *problem)
+    if not vhost:
+        section.close()
+    if not section:
+        return None
+    key = (*section.key, "url" if section.has("url") else "url_file")
+    return BrokerConfig(written, in_file, allow_plain, f"{file.path}:{file.line(key)}")
+
+
+def url_problem(url: str, allow_plain: bool, *, vhost: bool = True) -> tuple[str, str] | None:
+    """What is wrong with a broker's address, in English and Vietnamese; never repeats it."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if parts.scheme not in ("amqp", "amqps") or not host:
+        form = "amqps://USER:PASSWORD@HOST:5671" + ("/VHOST" if vhost else "")
+        return f"is not a broker's address; write {form}", f"không phải địa chỉ broker; viết {form}"
+    if not vhost and parts.path not in ("", "/"):
+        return (
+            "names a vhost; each organ names its own (organs.*.mailroom)",
+            "có vhost; mỗi cơ quan tự ghi vhost của mình (organs.*.mailroom)",
+        )
+    if parts.scheme == "amqp" and not allow_plain and not _is_loopback(host):
+        return (
+            f"amqp:// to {host} would send the password unencrypted; "
+            "write amqps://, or allow_plain = true inside a closed network",
+            f"amqp:// tới {host} gửi mật khẩu không mã hoá; "
+            "viết amqps://, hoặc allow_plain = true trong mạng riêng",
+        )
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _retry(section: Section) -> Schedule:
+    usual = Schedule()
+    schedule = Schedule(
+        unconfirmed=section.spans("unconfirmed", usual.unconfirmed),
+        unanswered=section.spans("unanswered", usual.unanswered),
+        jitter=section.share("jitter", usual.jitter),
+        lifetime=section.span("lifetime", usual.lifetime),
+        lifetime_urgent=section.span("lifetime_urgent", usual.lifetime_urgent),
+    )
+    section.close()
+    return schedule
+
+
+def _limits(section: Section) -> Limits:
+    usual = Limits()
+    limits = Limits(
+        envelope_bytes=section.whole("envelope_bytes", usual.envelope_bytes, 64 * 1024, 2**30),
+        signing_skew=section.span("signing_skew", usual.signing_skew),
+        hold_ahead=section.span("hold_ahead", usual.hold_ahead),
+        recheck=section.span("recheck", usual.recheck),
+        poison_attempts=section.whole("poison_attempts", usual.poison_attempts, 2, 100),
+        recipients=section.whole("recipients", usual.recipients, 1, 100_000),
+    )
+    section.close()
+    return limits

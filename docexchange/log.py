@@ -1,0 +1,77 @@
+"""How the daemon speaks: structlog to stderr, one record one line, times UTC.
+
+On a terminal a line for people, otherwise a JSON object for machines. Whatever a message carries,
+no control character and no password of an address reaches the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PASSWORD = re.compile(r"(amqps?://[^\s:/@]*):[^\s@]*@")
+_DEPTH_MAX = 4  # records are flat; deeper ones are written with repr
+
+
+def setup(stream: TextIO | None = None, *, verbose: bool = False) -> None:
+    """Point every logger of this process at a stream; stderr by default.
+
+    When this returns, structlog and the standard library's loggers write the same form.
+    """
+    target = stream if stream is not None else sys.stderr
+    terminal = target.isatty()
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.format_exc_info,
+        clean,
+    ]
+    last: Processor = (
+        structlog.dev.ConsoleRenderer(colors=terminal, timestamp_key="at", pad_event_to=24)
+        if terminal
+        else structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=True)
+    )
+    level = logging.DEBUG if verbose else logging.INFO
+    structlog.configure(
+        processors=[*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            foreign_pre_chain=shared,
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask passwords in addresses and strip control characters, in every value of a record."""
+    return {str(_cleaned(key, 0)): _cleaned(value, 0) for key, value in event.items()}
+
+
+def masked(text: str) -> str:
+    """A text without control characters and without the password of any amqp address in it."""
+    return _CONTROL.sub(" ", _PASSWORD.sub(r"\1:***@", text))
+
+
+def _cleaned(value: object, depth: int) -> object:
+    if isinstance(value, str):
+        return masked(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if depth < _DEPTH_MAX and isinstance(value, dict):
+        return {masked(str(key)): _cleaned(inner, depth + 1) for key, inner in value.items()}
+    if depth < _DEPTH_MAX and isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(inner, depth + 1) for inner in value]
+    return masked(str(value))
