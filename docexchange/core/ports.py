@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -162,17 +162,20 @@ class Store(Protocol):
     the same transaction. Every write may raise StoreError: then nothing was changed."""
 
     # -- outgoing ---------------------------------------------------------------------------
-    async def submit(self, submission: Submission, reply: MailroomMessage | None) -> Submitted:
-        """Queue a signed envelope (instant 1: queued). A duplicate changes nothing but still
-        queues `reply`; the caller builds a fresh reply for it, see `reply_later`.
+    async def submit(
+        self, submission: Submission, reply: Callable[[Submitted], MailroomMessage] | None = None
+    ) -> Submitted:
+        """Queue a signed envelope (instant 1: queued) and, in the same transaction, the message
+        that `reply` makes of the outcome. A duplicate queues nothing but that reply.
 
         Identity: `origin` for 30 days, and (from_organ, document_id, business) of a document with
         business 0 or 3 for ever. Same identity and content_sha256: duplicate.
         A status with `answers` is noted in that arrival's history; PROCESSING is checked again
-        inside the transaction.
+        inside the transaction. It leaves after those said before it.
 
         Raises:
             Conflict: the identity is taken by other content, or the status may not be said now.
+            NotFound: `answers` names no arrival.
         """
         ...
 
@@ -216,7 +219,14 @@ class Store(Protocol):
 
     async def sweep(self, now: datetime) -> tuple[int, int]:
         """Decide and record in one transaction: overdue receipts go back to QUEUED, ended
-        lifetimes to UNDELIVERABLE (reason "expired"). Returns both counts."""
+        lifetimes to UNDELIVERABLE (reason "expired"). Returns both counts; at most 1,000 rows
+        together, so call again while it returns that many."""
+        ...
+
+    async def sweep_orphans(self, now: datetime) -> int:
+        """Forget what nobody can need any more: content that was never linked (a day), origins,
+        attempts and confirmed mailroom messages (30 days). Returns how many rows, at most 1,000 of
+        a kind; call it now and then."""
         ...
 
     # -- incoming ---------------------------------------------------------------------------
@@ -246,7 +256,9 @@ class Store(Protocol):
         """Keep an envelope until evidence or time settles it (instant 5). True if new."""
         ...
 
-    def held_due(self, now: datetime, limit: int) -> Sequence[tuple[int, str, bytes, bool, str]]:
+    def held_due(
+        self, now: datetime, limit: int
+    ) -> Sequence[tuple[int, str, bytes, datetime, str]]:
         """Held envelopes to judge again: (kept_id, organ, data, first_seen, connection)."""
         ...
 
@@ -265,9 +277,10 @@ class Store(Protocol):
         event is queued; all in one transaction."""
         ...
 
-    async def note_request(self, receipt: Receipt, event: MailroomMessage | None) -> bool:
+    async def note_request(self, receipt: Receipt) -> bool:
         """Record a status 13 of a sender in the history of the arrival it speaks of (matched by
-        digest, signed From = sender). False if it fits none; journalled either way."""
+        digest, signed From = sender) and queue the event for the mailroom. False if it fits none;
+        journalled either way."""
         ...
 
     # -- mailrooms --------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from envelopes.pack import local_time, pack
 from envelopes.report import Report
 
 from ..core.errors import Conflict, SubmissionRefused
-from ..core.events import request_event
 from ..core.model import (
     ArrivalView,
     MailroomMessage,
@@ -292,9 +291,7 @@ async def apply(receipt: Receipt, *, world: World) -> ReceiptOutcome:
     sender's wish about a document that we received, and goes to our mailroom.
     """
     if receipt.code == StatusCode.RECALLING:
-        vhost = world.mailroom_of(receipt.to_organ)
-        event = request_event(receipt, vhost, world.new_id()) if vhost else None
-        known = await world.store.note_request(receipt, event)
+        known = await world.store.note_request(receipt)
         return ReceiptOutcome.APPLIED if known else ReceiptOutcome.BAD_RECEIPT
     outcome = await world.store.apply_receipt(receipt)
     if outcome is ReceiptOutcome.BAD_RECEIPT:

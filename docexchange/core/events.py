@@ -1,0 +1,297 @@
+"""The messages that a mailroom (văn thư) gets: replies, inbox messages, events. Facts in, rows out.
+
+    accepted_reply, problem_reply            reply.*       answer to a submission or status report
+    inbox_message                            document.*    the envelope itself, byte for byte
+    transport_event, status_event,           event.*       CloudEvents 1.0, structured JSON
+    request_event
+
+An event carries the whole snapshot of the recipient that changed, counts of the document's other
+recipients per state, and a sequence number per document: a gap shows, and the next event heals it.
+
+Source: contract mailroom/1 (docexchange/README.md); CloudEvents 1.0; RFC 9457 (problem+json).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .errors import SubmissionRefused
+from .model import MailroomMessage, Receipt, Submitted
+
+CONTRACT = "mailroom/1"
+TRANSPORT_EVENT = "vn.docexchange.document.transport.v1"
+STATUS_EVENT = "vn.docexchange.document.status.v1"
+HEADER_MAX = 1000  # characters of a header value: all headers share one AMQP frame of 128 KiB
+RETRY_AFTER_S = 30  # seconds a mailroom is asked to wait before it repeats a refused submission
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The document that an event is about.
+
+    Args:
+        tracking_id: our name of it.
+        organ: our organ whose mailroom is told.
+        document_id, number, notation: its names.
+        sequence: number of this event of this document, from 1.
+    """
+
+    tracking_id: str
+    organ: str
+    document_id: str
+    number: str
+    notation: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Everything we know of one recipient at the time of the event; times aware UTC."""
+
+    organ: str
+    transport: str
+    reason: str
+    held: str
+    attempts: int
+    copies: int
+    next_try: datetime | None
+    lifetime_ends: datetime | None
+    last_error: str
+    code: str
+    code_conflict: bool
+
+
+def accepted_reply(
+    submission_id: str, submitted: Submitted, vhost: str, received_at: datetime
+) -> MailroomMessage:
+    """Tell a mailroom that its submission is queued, or was before (`duplicate`)."""
+    outcome = "duplicate" if submitted.duplicate else "accepted"
+    body = {
+        "submission_id": submission_id,
+        "tracking_id": submitted.tracking_id,
+        "document_id": submitted.document_id,
+        "status": "accepted",
+        "duplicate": submitted.duplicate,
+        "received_at": rfc3339(received_at),
+    }
+    return MailroomMessage(
+        vhost=vhost,
+        routing_key="reply.accepted",
+        message_id=f"{submitted.tracking_id}-{outcome}",
+        type="document.accepted.v1",
+        content_type="application/json",
+        headers={"x-contract": CONTRACT},
+        body=_json(body),
+        correlation_id=submission_id,
+    )
+
+
+def problem_reply(
+    submission_id: str,
+    refused: SubmissionRefused,
+    vhost: str,
+    received_sha256: str,
+    received_size: int,
+    message_id: str,
+) -> MailroomMessage:
+    """Tell a mailroom why its submission was refused, and what we received (size in bytes)."""
+    body: dict[str, Any] = {
+        "type": f"urn:docexchange:problem:{refused.code}",
+        "title": refused.title,
+        "title_en": refused.title_en,
+        "detail": refused.detail,
+        "code": refused.code,
+        "retryable": refused.retryable,
+        "retry_after_s": RETRY_AFTER_S if refused.retryable else None,
+        "errors": [],
+        "received": {"sha256": received_sha256, "size": received_size},
+    }
+    if refused.pointer:
+        body["errors"] = [{"pointer": refused.pointer, "detail": refused.detail or refused.title}]
+    return MailroomMessage(
+        vhost=vhost,
+        routing_key="reply.problem",
+        message_id=message_id,
+        type="problem.v1",
+        content_type="application/problem+json",
+        headers={"x-contract": CONTRACT},
+        body=_json(body),
+        correlation_id=submission_id,
+    )
+
+
+def inbox_message(
+    *,
+    vhost: str,
+    organ: str,
+    tracking_id: str,
+    sha256: str,
+    from_organ: str,
+    number: str,
+    notation: str,
+    verdict: str,
+    sub_indication: str,
+    signer: str,
+) -> MailroomMessage:
+    """Hand an accepted envelope to a mailroom; its body is the stored envelope `sha256`."""
+    headers = {
+        "x-contract": CONTRACT,
+        "x-verdict": verdict,
+        "x-sub-indication": sub_indication,
+        "x-signer": signer,
+        "x-organ-from": from_organ,
+        "x-document-number": "/".join(part for part in (number, notation) if part),
+        "x-sha256": sha256,
+        "x-tracking-id": tracking_id,
+    }
+    return MailroomMessage(
+        vhost=vhost,
+        routing_key=f"document.{organ_token(organ)}",
+        message_id=tracking_id,
+        type="document.deliver.v1",
+        content_type="application/xml",
+        headers={name: header_value(value) for name, value in headers.items()},
+        body=None,
+        blob=sha256,
+    )
+
+
+def transport_event(
+    subject: Subject,
+    recipient: Recipient,
+    previous: str,
+    counts: Mapping[str, int],
+    *,
+    vhost: str,
+    source: str,
+    at: datetime,
+) -> MailroomMessage:
+    """Tell the sender's mailroom that the transport of one recipient changed.
+
+    Args:
+        subject: the document.
+        recipient: the recipient after the change.
+        previous: its transport state before.
+        counts: recipients of the document per transport state, after the change.
+        vhost: the mailroom's vhost.
+        source: CloudEvents source, as /node/H05.
+        at: time of the change, aware UTC.
+    """
+    data = _outgoing(subject, recipient, previous, counts)
+    return _event(TRANSPORT_EVENT, subject, data, vhost=vhost, source=source, at=at)
+
+
+def status_event(
+    subject: Subject,
+    recipient: Recipient,
+    previous: str,
+    counts: Mapping[str, int],
+    receipt: Receipt,
+    *,
+    vhost: str,
+    source: str,
+    at: datetime,
+) -> MailroomMessage:
+    """Tell the sender's mailroom that a recipient reported a processing code.
+
+    `previous` is the recipient's present code before this report; a report that came late may
+    leave it unchanged, so the report itself stands in `reported`.
+    """
+    data = _outgoing(subject, recipient, previous, counts) | {"reported": _reported(receipt)}
+    return _event(STATUS_EVENT, subject, data, vhost=vhost, source=source, at=at)
+
+
+def request_event(
+    subject: Subject, receipt: Receipt, *, vhost: str, source: str, at: datetime
+) -> MailroomMessage:
+    """Tell the receiving mailroom that the sender of an arrival asks for it back (status 13)."""
+    data = _names(subject, "incoming") | {"reported": _reported(receipt)}
+    return _event(STATUS_EVENT, subject, data, vhost=vhost, source=source, at=at)
+
+
+def organ_token(organ: str) -> str:
+    """OrganId as one word of a topic routing key: dots, which part words there, become dashes."""
+    return organ.replace(".", "-")
+
+
+def header_value(text: str) -> str:
+    """Text that is safe as an AMQP header: valid UTF-8, no control character, bounded."""
+    readable = "".join(char if char.isprintable() else " " for char in text[:HEADER_MAX])
+    return readable.encode("utf-8", "replace").decode()
+
+
+def rfc3339(at: datetime) -> str:
+    """A time as it stands in JSON: 2026-11-22T08:00:00.000000Z."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _outgoing(
+    subject: Subject, recipient: Recipient, previous: str, counts: Mapping[str, int]
+) -> dict[str, Any]:
+    return _names(subject, "outgoing") | {
+        "previous": previous,
+        "recipients": [asdict(recipient)],
+        "counts": dict(counts),
+    }
+
+
+def _names(subject: Subject, direction: str) -> dict[str, Any]:
+    return {
+        "direction": direction,
+        "tracking_id": subject.tracking_id,
+        "document_id": subject.document_id,
+        "number": subject.number,
+        "notation": subject.notation,
+        "sequence": subject.sequence,
+    }
+
+
+def _reported(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "organ": receipt.from_organ,
+        "code": receipt.code,
+        "note": receipt.note,
+        "signed_at": receipt.signed_at,
+        "sha256": receipt.sha256,
+        "staff": dict(receipt.staff),
+    }
+
+
+def _event(
+    kind: str, subject: Subject, data: Mapping[str, Any], *, vhost: str, source: str, at: datetime
+) -> MailroomMessage:
+    event_id = f"{subject.tracking_id}-{subject.sequence}"
+    body = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": source,
+        "type": kind,
+        "subject": subject.tracking_id,
+        "time": rfc3339(at),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    return MailroomMessage(
+        vhost=vhost,
+        routing_key=f"event.{organ_token(subject.organ)}",
+        message_id=event_id,
+        type=kind,
+        content_type="application/cloudevents+json",
+        headers={"x-contract": CONTRACT},
+        body=_json(body),
+    )
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return text.encode("utf-8", "replace")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    raise TypeError(f"not a JSON value: {value!r}")
