@@ -129,10 +129,6 @@ class Config:
         """The store's file."""
         return self.data / STORE_FILE
 
-    def schedule(self) -> Schedule:
-        """Waits and lifetimes."""
-        return self.retry
-
     def mailroom_of(self, organ_id: str) -> str | None:
         """Vhost of an organ's mailroom, None when it has none or is not ours."""
         organ = self.organs.get(organ_id)
@@ -141,6 +137,10 @@ class Config:
     def organs_of(self, vhost: str) -> frozenset[str]:
         """The organs that a mailroom may speak for."""
         return frozenset(one.organ_id for one in self.organs.values() if one.mailroom == vhost)
+
+    def vhosts(self) -> tuple[str, ...]:
+        """The vhosts of our mailrooms."""
+        return tuple(sorted({organ.mailroom for organ in self.organs.values() if organ.mailroom}))
 
 
 def load(path: Path) -> Config:
@@ -210,7 +210,7 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
         table.close()
     if not organs:
         section.wrong(
-            "...",
+            "",
             'no organ is served; write [organs."H05"] key = "...", chain = "..."',
             'chưa có cơ quan nào; viết [organs."H05"] key = "...", chain = "..."',
         )

@@ -102,8 +102,9 @@ class TomlDirectory:
             )
         return cls(TomlFile(path, data), hashlib.sha256(data).hexdigest())
 
-    def __iter__(self) -> object:
-        return iter([*self._organs.values(), *self._closed.values()])
+    def organs(self) -> tuple[Organ, ...]:
+        """Every entry, closed codes last."""
+        return (*self._organs.values(), *self._closed.values())
 
     def find(self, organ_id: str) -> Organ | None:
         """The entry of exactly this code; else the closed code that it lies under; else None."""

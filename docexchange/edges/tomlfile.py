@@ -69,10 +69,11 @@ def key_lines(text: str) -> Mapping[KeyPath, int]:
     table: KeyPath = ()
     for number, statement in _statements(text):
         if statement.startswith("["):
-            table = _dotted(statement.strip("[ \t"))
-            lines.setdefault(table, number)
+            key = table = _dotted(statement.strip("[ \t"))
         else:
-            lines.setdefault(table + _dotted(statement), number)
+            key = table + _dotted(statement)
+        for end in range(1, len(key) + 1):  # [a.b] also makes the table a
+            lines.setdefault(key[:end], number)
     return lines
 
 
@@ -145,7 +146,9 @@ class TomlFile:
             ) from error
 
     def line(self, key: KeyPath) -> int:
-        """The line of a key, or of the nearest table around it."""
+        """The line of a key, or of the nearest table around it; certificates[2] is on the line
+        of certificates."""
+        key = tuple(re.sub(r"\[\d+\]$", "", part) for part in key)
         while key and key not in self._lines:
             key = key[:-1]
         return self._lines.get(key, 1)
@@ -171,7 +174,7 @@ def shown(key: KeyPath) -> str:
     )
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -312,8 +315,8 @@ class Section:
                 self.wrong(name, "is missing", "còn thiếu")
 
     def wrong(self, name: str, en: str, vi: str) -> None:
-        """Note that a value cannot be followed."""
-        self._file.wrong((*self.key, name), en, vi)
+        """Note that a value cannot be followed; name "" means the table itself."""
+        self._file.wrong((*self.key, name) if name else self.key, en, vi)
 
     def close(self) -> None:
         """Note every key that nobody asked for, with the known name nearest to it."""

@@ -1,0 +1,242 @@
+"""docexchange/config.py: every setting, and every way a file can be wrong, with its line."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from docexchange.config import Config, load, url_problem
+from docexchange.core.errors import ConfigError, PermissionRefused
+from docexchange.core.policy import Limits
+from docexchange.core.schedule import Schedule
+from docexchange.edges.tomlfile import FileError
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "docexchange.example.toml"
+GOOD = """\
+[node]
+id = "H05"
+data = "data"
+directory = "directory.toml"
+trust = "trust"
+
+[organs."H05"]
+key = "keys/H05/key.pem"
+chain = "keys/H05/chain.pem"
+
+[axis]
+url = "amqp://node-H05:secret@localhost:5672/axis"
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "docexchange.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(tmp_path: Path, text: str) -> list[tuple[int, str, str]]:
+    with pytest.raises(FileError) as caught:
+        load(written(tmp_path, text))
+    return [(one.line, one.key, one.en) for one in caught.value.problems]
+
+
+def good(tmp_path: Path, more: str = "") -> Config:
+    return load(written(tmp_path, GOOD + more))
+
+
+def test_the_example_is_a_valid_config_and_shows_the_defaults() -> None:
+    config = load(EXAMPLE)
+    assert config.retry == Schedule()
+    assert config.limits == Limits()
+    assert config.lang == "vi"
+    assert not config.crash_points
+    assert (config.axis.prefetch_receipts, config.axis.prefetch_normal) == (64, 8)
+
+
+def test_the_example_names_every_setting() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for setting in (*Schedule.__dataclass_fields__, *Limits.__dataclass_fields__):
+        assert f"\n{setting} = " in text, setting
+
+
+def test_the_smallest_config_has_the_defaults_of_the_core(tmp_path: Path) -> None:
+    config = good(tmp_path)
+    assert config.node == "H05"
+    assert config.store == tmp_path / "data" / "store.sqlite3"
+    assert config.retry == Schedule()
+    assert config.limits == Limits()
+    assert config.organs["H05"].key == tmp_path / "keys/H05/key.pem"
+    assert config.mailroom is None
+    assert config.mailroom_of("H05") is None
+
+
+def test_absolute_paths_stay(tmp_path: Path) -> None:
+    text = GOOD.replace('"data"', '"/var/lib/docexchange"')
+    assert load(written(tmp_path, text)).data == Path("/var/lib/docexchange")
+
+
+def test_mailrooms_are_told_by_vhost(tmp_path: Path) -> None:
+    more = """
+[organs."H13"]
+key = "k"
+chain = "c"
+mailroom = "mr"
+[organs."000.00.00.H13"]
+key = "k"
+chain = "c"
+mailroom = "mr"
+[mailroom]
+url = "amqp://daemon:x@127.0.0.1"
+"""
+    config = good(tmp_path, more)
+    assert config.vhosts() == ("mr",)
+    assert config.organs_of("mr") == frozenset({"H13", "000.00.00.H13"})
+    assert config.mailroom_of("H13") == "mr"
+    assert config.mailroom_of("H99") is None
+
+
+def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    text = GOOD.replace('data = "data"', 'dta = "data"').replace(":5672/axis", ":5672/axis") + (
+        "prefetch_receipts = 0\n\n[retry]\n"
+        'lifetime = "6 hour"\nunanswered = [\n  "5m",\n  "sometimes",\n]\njiter = 0.1\n'
+    )
+    assert problems(tmp_path, text) == [
+        (1, "node.data", "is missing"),
+        (3, "node.dta", 'is not a setting; did you mean "data"?'),
+        (13, "axis.prefetch_receipts", "0 is wrong; write 1 .. 10000"),
+        (16, "retry.lifetime", '"6 hour" is wrong; write "90s", "5m", "72h", "2d"'),
+        (
+            17,
+            "retry.unanswered",
+            '[\'5m\', \'sometimes\'] is wrong; write ["15s", "45s", "2m"]',
+        ),
+        (21, "retry.jiter", 'is not a setting; did you mean "jitter"?'),
+    ]
+
+
+def test_the_text_has_file_line_key_and_reason_in_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD + "prefech_urgent = 1\n[lmits]\n")
+    with pytest.raises(FileError) as caught:
+        load(path)
+    assert str(caught.value).splitlines() == [
+        f'{path}:13  axis.prefech_urgent  is not a setting; did you mean "prefetch_urgent"?',
+        f'{path}:14  lmits                is not a setting; did you mean "limits"?',
+    ]
+    assert 'không có mục này; ý bạn là "limits"?' in caught.value.vi
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "expected"),
+    [("90s", 90), ("5m", 300), ("72h", 259_200), ("2d", 172_800), ("1.5h", 5400), ("500ms", 0.5)],
+)
+def test_time_spans(tmp_path: Path, lifetime: str, expected: float) -> None:
+    config = good(tmp_path, f'[retry]\nlifetime = "{lifetime}"\n')
+    assert config.retry.lifetime == timedelta(seconds=expected)
+
+
+@pytest.mark.parametrize("lifetime", ['"5"', '"-5m"', '"0s"', '"5 m"', "300", '"m"', "true", '""'])
+def test_what_is_not_a_time_span(tmp_path: Path, lifetime: str) -> None:
+    [(line, key, why)] = problems(tmp_path, GOOD + f"[retry]\nlifetime = {lifetime}\n")
+    assert (line, key) == (14, "retry.lifetime")
+    assert why.endswith('is wrong; write "90s", "5m", "72h", "2d"')
+
+
+def test_toml_that_does_not_parse_names_the_line(tmp_path: Path) -> None:
+    [(line, key, why)] = problems(tmp_path, GOOD + "[retry\n")
+    assert (line, key) == (13, "-")
+    assert why.startswith("not TOML: ")
+
+
+def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "docexchange.toml"
+    path.write_bytes(GOOD.encode() + b"# \xff\n")
+    with pytest.raises(FileError, match="is not UTF-8 text") as caught:
+        load(path)
+    assert caught.value.problems[0].line == 13
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file") as caught:
+        load(tmp_path / "nowhere.toml")
+    assert "không đọc được" in caught.value.vi
+
+
+def test_a_node_without_organs_is_told_how_to_write_one(tmp_path: Path) -> None:
+    text = GOOD.replace('[organs."H05"]', '[somebody."H05"]')
+    assert problems(tmp_path, text) == [
+        (1, "organs", 'no organ is served; write [organs."H05"] key = "...", chain = "..."'),
+        (
+            7,
+            "somebody",
+            "is not a setting; known: node, mailroom, limits, retry, test, organs, axis",
+        ),
+    ]
+
+
+def test_a_mailroom_needs_a_broker(tmp_path: Path) -> None:
+    text = GOOD.replace("[axis]", 'mailroom = "mr"\n[axis]')
+    assert problems(tmp_path, text) == [
+        (11, "organs.H05.mailroom", "a mailroom needs [mailroom] url, the broker it is on")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "allow_plain", "why"),
+    [
+        ("amqp://u:p@localhost/v", False, None),
+        ("amqp://u:p@127.0.0.9:5672/v", False, None),
+        ("amqp://u:p@[::1]:5672/v", False, None),
+        ("amqps://u:p@mq.example:5671/v", False, None),
+        ("amqp://u:p@mq.example/v", True, None),
+        ("amqp://u:p@mq.example/v", False, "amqp:// to mq.example would send the password"),
+        ("http://u:p@mq.example/v", False, "is not a broker's address"),
+        ("mq.example", False, "is not a broker's address"),
+        ("amqps://u:p@mq.example:port/v", False, "is not a broker's address"),
+        ("amqps://u:p@[mq/v", False, "is not a broker's address"),
+    ],
+)
+def test_addresses(url: str, allow_plain: bool, why: str | None) -> None:
+    found = url_problem(url, allow_plain)
+    if why is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found[0].startswith(why)
+        assert "p@" not in found[0] + found[1].replace("PASSWORD@", "")
+
+
+def test_a_mailroom_address_has_no_vhost() -> None:
+    assert url_problem("amqps://u:p@mq", False, vhost=False) is None
+    found = url_problem("amqps://u:p@mq/mr-H05", False, vhost=False)
+    assert found is not None
+    assert found[0].startswith("names a vhost")
+
+
+def test_url_and_url_file_exclude_each_other(tmp_path: Path) -> None:
+    both = GOOD + 'url_file = "axis.url"\n'
+    assert problems(tmp_path, both) == [(13, "axis.url_file", "stands beside url; keep one")]
+    neither = GOOD.replace("url = ", "allow_plain = false #")
+    assert problems(tmp_path, neither) == [(11, "axis.url", "is missing (or url_file)")]
+
+
+def test_an_address_in_a_private_file(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        'url = "amqp://node-H05:secret@localhost:5672/axis"', 'url_file = "axis.url"'
+    )
+    secret = tmp_path / "axis.url"
+    secret.write_text("amqps://u:p@mq/axis\n")
+    secret.chmod(0o600)
+    config = load(written(tmp_path, text))
+    assert config.axis.broker.url() == "amqps://u:p@mq/axis"
+    secret.chmod(0o644)
+    with pytest.raises(PermissionRefused, match="chmod 600"):
+        config.axis.broker.url()
+    secret.chmod(0o600)
+    secret.write_text("amqp://u:p@mq/axis\n")
+    with pytest.raises(ConfigError, match="unencrypted") as caught:
+        config.axis.broker.url()
+    assert "u:p" not in str(caught.value)
+
+
+def test_a_config_never_shows_its_password(tmp_path: Path) -> None:
+    assert "secret" not in repr(good(tmp_path))
