@@ -33,7 +33,7 @@ DEMO_ROOT = "DEMO docexchange root - not for real documents"
 DEMO_ISSUING = "DEMO docexchange issuing - not for real documents"
 BACKDATED = timedelta(minutes=10)  # validity begins before `now`, for clocks that run behind
 YEAR = timedelta(days=365)
-NAME_LENGTH_MAX = 64  # characters; RFC 5280, appendix A: ub-common-name, ub-organization-name
+NAME_BYTES_MAX = 64  # RFC 5280, appendix A, ub-common-name; cryptography counts UTF-8 bytes
 
 KeyKind = Literal["rsa2048", "p256"]
 
@@ -96,7 +96,7 @@ def demo_ca(
 
     Raises:
         CertificateUnusable: an OrganId that is no folder name, or a name that is empty or longer
-            than 64 characters; nothing was made.
+            than 64 bytes; nothing was made.
     """
     for organ_id, name in organs.items():
         _check_organ(organ_id, name)
@@ -122,9 +122,11 @@ def _check_organ(organ_id: str, name: str) -> None:
             f"{organ_id!r} is no OrganId: capital letters and digits, in parts that single dots "
             "separate, as H05 or 000.00.00.H05"
         )
-    if not 0 < len(name) <= NAME_LENGTH_MAX:
+    length = len(name.encode("utf-8"))
+    if not 0 < length <= NAME_BYTES_MAX:
         raise CertificateUnusable(
-            f"the name of {organ_id} has {len(name)} characters: 1 to {NAME_LENGTH_MAX} fit"
+            f"the name of {organ_id} has {length} bytes in UTF-8: 1 to {NAME_BYTES_MAX} fit; "
+            "shorten it"
         )
 
 

@@ -291,7 +291,7 @@ def _builder(roots: list[x509.Certificate]) -> PolicyBuilder | None:
         x509.CertificatePolicies, Criticality.AGNOSTIC, None
     )
     authority = (
-        leaf.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
+        leaf.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)  # cA: the library
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
         .may_be_present(x509.NameConstraints, Criticality.AGNOSTIC, _no_directory_names)
     )
@@ -301,13 +301,6 @@ def _builder(roots: list[x509.Certificate]) -> PolicyBuilder | None:
         .max_chain_depth(PATH_LENGTH_MAX)
         .extension_policies(ca_policy=authority, ee_policy=leaf)
     )
-
-
-def _is_authority(
-    _policy: Policy, _certificate: x509.Certificate, constraints: x509.BasicConstraints
-) -> None:
-    if not constraints.ca:
-        raise ValueError("the issuer is not a CA")
 
 
 def _signs_certificates(

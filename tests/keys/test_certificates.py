@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from keys.certificates import CERTIFICATE_BYTES_MAX, Certificate, load_pem
 from keys.demo_ca import issue, key_usage, organ_name
@@ -63,8 +64,8 @@ def test_may_sign(variant: str, may_sign: bool) -> None:
 def test_a_crl_or_an_ocsp_responder_is_a_revocation_source() -> None:
     assert P256.organ("H05", "names a CRL").certificate.revocation_sources
     for method, expected in (
-        (x509.AuthorityInformationAccessOID.OCSP, True),
-        (x509.AuthorityInformationAccessOID.CA_ISSUERS, False),
+        (AuthorityInformationAccessOID.OCSP, True),
+        (AuthorityInformationAccessOID.CA_ISSUERS, False),
     ):
         location = x509.UniformResourceIdentifier("http://127.0.0.1/")
         access = x509.AuthorityInformationAccess([x509.AccessDescription(method, location)])

@@ -98,7 +98,9 @@ def test_chain_with_the_issuer_first() -> None:
 
 def test_chain_of_another_ca_with_the_same_names() -> None:
     assert OTHER.issuing.certificate.subject == P256.issuing.certificate.subject
-    with pytest.raises(KeyUnusable, match=r"the chain is out of order: .*Bắc Ninh.* was not issued"):
+    with pytest.raises(
+        KeyUnusable, match=r"the chain is out of order: .*Bắc Ninh.* was not issued"
+    ):
         load_signer(P256.organ("H05").key_pem, P256.organ("H05").pem + OTHER.issuing.pem)
 
 
