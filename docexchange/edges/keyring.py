@@ -13,7 +13,7 @@ from typing import Protocol
 from keys.certificates import Certificate
 from keys.errors import KeysError
 from keys.signer import Signer, SoftwareSigner, load_signer
-from keys.trust import Trust
+from keys.trust import Trust, TrustAnchor
 
 from ..core.errors import ConfigError, NotFound
 from .private_file import PRIVATE_FILE_BYTES, read_private
@@ -111,7 +111,7 @@ def load_trust(path: Path) -> tuple[Trust, Sequence[str]]:
         ConfigError: nothing is there, or no anchor is among it.
     """
     files = _trust_files(path)
-    anchors = []
+    anchors: list[TrustAnchor] = []
     ignored: list[str] = []
     for file in files:
         try:
