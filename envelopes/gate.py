@@ -1,0 +1,195 @@
+"""Hostile bytes in, inert tree out.
+
+A scan of the bytes with named limits stands before libxml2, so that nothing deep, wide, entity-
+laden or huge ever reaches it; the scan reads each byte a fixed number of times. What the limits
+let through is parsed without DTD, entities or network, and ids are compared over all id-like
+attributes. The gate knows no element of edXML.
+
+A signed envelope is held to more: whatever its mailroom's parser may read otherwise than we do
+(comments, processing instructions, CDATA, character references that canonical XML does not
+write) is refused.
+
+Source: attack catalogue A9, A15, A16, C1-C7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from .errors import Refused
+
+__all__ = ["Refused", "open_gate"]
+
+BYTES_MAX: Final = 8 * 1024 * 1024  # what a message of the axis carries without parts
+ELEMENTS_MAX: Final = 20_000  # 1,000 recipients with 10 elements each, and as many again
+DEPTH_MAX: Final = 64  # the deepest legal path is 9; libxml2 itself stops at 256
+ATTRIBUTES_MAX: Final = 64  # per element; the widest legal one has 4
+NAMESPACES_MAX: Final = 64  # different declarations; canonical XML sorts those in scope
+TAG_BYTES_MAX: Final = 64 * 1024  # one tag with its attributes
+
+_TAG = re.compile(rb"""<(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
+_ATTRIBUTE = re.compile(rb"""[^\s"'=]++\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
+_NAMESPACE = re.compile(rb"""xmlns[^\s"'=]*+\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
+_DECLARATION = re.compile(rb"""<\?xml\s[^<>]*?\?>""")
+_ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_C14N_REFERENCES = (b"&amp;", b"&lt;", b"&gt;", b"&quot;", b"&#xD;", b"&#xA;", b"&#x9;")
+_BOM: Final = b"\xef\xbb\xbf"
+_IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
+
+
+def open_gate(data: bytes, *, signed: bool, limit: int = BYTES_MAX) -> etree._Element:
+    """Let bytes in as a tree, or refuse them with a reason.
+
+    Args:
+        data: the bytes as they came; of something that may be larger, limit + 1 bytes are enough.
+        signed: True holds them to what a signed envelope may contain.
+        limit: largest size, bytes.
+
+    Returns:
+        The root element.
+
+    Raises:
+        Refused: reason EMPTY, TOO_LARGE, NOT_XML, ENCODING, DTD, COMMENT, CDATA,
+            PROCESSING_INSTRUCTION, CHARACTER_REFERENCE, TOO_DEEP, TOO_MANY_ELEMENTS,
+            TOO_MANY_ATTRIBUTES, TOO_MANY_NAMESPACES or DUPLICATE_ID.
+    """
+    if not data.strip():
+        raise Refused("EMPTY", "there is nothing in it")
+    if len(data) > limit:
+        raise Refused("TOO_LARGE", f"over {limit:,} bytes")
+    body = _text(data)
+    _check_tags(_without_markup(body, signed))
+    if signed:
+        _check_references(body)
+    root = _parse(data)
+    _check_ids(root)
+    return root
+
+
+def _text(data: bytes) -> bytes:
+    """The bytes without BOM and XML declaration, checked to be UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")):
+        raise Refused("ENCODING", "UTF-16 or UTF-32; only UTF-8 is allowed")
+    if b"\x00" in data:
+        raise Refused("NOT_XML", "contains a NUL byte", line=_line(data, data.index(b"\x00")))
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = _line(data, error.start)
+        raise Refused("ENCODING", f"byte {error.start} is not UTF-8", line=line) from error
+    body = data.removeprefix(_BOM)
+    declaration = _DECLARATION.match(body, 0, 200)
+    if declaration is None:
+        start = body.lstrip()
+        if not start.startswith(b"<"):
+            raise Refused("NOT_XML", f"begins with {start[:8]!r}, not with an XML element")
+        return body
+    encoding = _ENCODING.search(declaration.group())
+    if encoding is not None and encoding[1].lower() not in (b"utf-8", b"utf8"):
+        raise Refused("ENCODING", f"declares {encoding[1].decode()}; only UTF-8 is allowed")
+    return body[declaration.end() :]
+
+
+def _without_markup(body: bytes, signed: bool) -> bytes:
+    """The bytes without comments, processing instructions and CDATA sections."""
+    if b"<!" not in body and b"<?" not in body:
+        return body
+    return b"".join(_pieces(body, signed))
+
+
+def _pieces(body: bytes, signed: bool) -> Iterator[bytes]:
+    begin = 0
+    for found in re.finditer(rb"<[!?]", body):
+        at = found.start()
+        if at < begin:
+            continue  # inside what was skipped
+        yield body[begin:at]
+        reason, end = _markup_at(body, at)
+        if signed:
+            raise Refused(reason, "not allowed in a signed envelope", line=_line(body, at))
+        stop = body.find(end, at)
+        if stop < 0:
+            raise Refused("NOT_XML", f"{reason.lower()} without an end", line=_line(body, at))
+        begin = stop + len(end)
+    yield body[begin:]
+
+
+def _markup_at(body: bytes, at: int) -> tuple[str, bytes]:
+    if body.startswith(b"<!--", at):
+        return "COMMENT", b"-->"
+    if body.startswith(b"<![CDATA[", at):
+        return "CDATA", b"]]>"
+    if body.startswith(b"<?", at):
+        return "PROCESSING_INSTRUCTION", b"?>"
+    raise Refused("DTD", "a DOCTYPE or other declaration", line=_line(body, at))
+
+
+def _check_tags(body: bytes) -> None:
+    brackets = body.count(b"<")
+    if brackets > 2 * ELEMENTS_MAX:
+        raise Refused("TOO_MANY_ELEMENTS", f"over {ELEMENTS_MAX:,} elements")
+    tags = _TAG.findall(body)
+    if len(tags) != brackets:
+        raise Refused("NOT_XML", "a tag does not end, or an attribute holds '<'")
+    depth = 0
+    namespaces: set[bytes] = set()
+    for tag in tags:
+        if tag.startswith(b"</"):
+            depth -= 1
+            continue
+        if b"=" in tag:
+            _check_attributes(tag, namespaces)
+        if not tag.endswith(b"/>"):
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise Refused("TOO_DEEP", f"over {DEPTH_MAX} levels")
+
+
+def _check_attributes(tag: bytes, namespaces: set[bytes]) -> None:
+    if len(tag) > TAG_BYTES_MAX:
+        raise Refused("TOO_MANY_ATTRIBUTES", f"a tag of {len(tag):,} bytes")
+    if tag.count(b"=") > ATTRIBUTES_MAX and len(_ATTRIBUTE.findall(tag)) > ATTRIBUTES_MAX:
+        raise Refused("TOO_MANY_ATTRIBUTES", f"over {ATTRIBUTES_MAX} in one element")
+    if b"xmlns" in tag:
+        namespaces.update(_NAMESPACE.findall(tag))
+        if len(namespaces) > NAMESPACES_MAX:
+            raise Refused("TOO_MANY_NAMESPACES", f"over {NAMESPACES_MAX} declarations")
+
+
+def _check_references(body: bytes) -> None:
+    written = body.count(b"&")
+    if written and written != sum(body.count(reference) for reference in _C14N_REFERENCES):
+        raise Refused("CHARACTER_REFERENCE", "one that canonical XML does not write")
+
+
+def _parse(data: bytes) -> etree._Element:
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=True,  # an attachment of 7.5 MB is a longer text than libxml2 takes otherwise
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise Refused("NOT_XML", error.msg or "not well-formed", line=error.lineno or 0) from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise Refused("DTD", "a document type declaration")
+    return root
+
+
+def _check_ids(root: etree._Element) -> None:
+    ids = [str(value) for value in _IDS(root)]
+    if len(set(ids)) != len(ids):
+        twice = Counter(ids).most_common(1)[0][0]
+        raise Refused("DUPLICATE_ID", f"{twice[:100]!r} stands twice")
+
+
+def _line(data: bytes, at: int) -> int:
+    return data.count(b"\n", 0, at) + 1
