@@ -1,0 +1,190 @@
+"""Steps 3 to 9 of `verify`: a signature that was read, against digests, keys, anchors and time.
+
+Each step is a function from facts to one `Check`; `judge` asks them in order and knows which
+step needs which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from keys import algorithms
+from keys.certificates import Certificate
+from keys.errors import CertificateUnusable
+from keys.trust import Path, Trust
+
+from . import dsig
+from .report import Check, SignerSummary
+from .shape import ALGORITHMS_STEP, Fault
+from .wording import REASONS, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An envelope taken apart.
+
+    Args:
+        canonical: exclusive C14N of the envelope without the signature, b"" when there is none.
+        signature: its values, None if there is none in our form.
+        fault: the first thing wrong with the structure, None if nothing.
+    """
+
+    canonical: bytes
+    signature: dsig.Signature | None
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Checks 2 to 9, and what the later steps need of them."""
+
+    checks: tuple[Check, ...]
+    signer: SignerSummary | None = None
+    path: Path | None = None
+
+
+def problem(step: int, reason: str, detail: str = "") -> Check:
+    """A check that did not pass; the reason knows whether it failed, is open, or was not asked."""
+    return Check(step, REASONS[reason].result, reason, detail)
+
+
+def passed(step: int, detail: str = "") -> Check:
+    """A check that passed."""
+    return Check(step, Result.PASSED, "", detail)
+
+
+def not_reached(*steps: int) -> tuple[Check, ...]:
+    """Checks that need one that did not pass."""
+    return tuple(Check(step, Result.NOT_REACHED) for step in steps)
+
+
+def judge(opened: Opened, trust: Trust, at: datetime, skew: timedelta) -> Judged:
+    """Judge a signature; never raises for what it holds."""
+    signature, fault = opened.signature, opened.fault
+    shape = (
+        passed(2) if fault is None or fault.step != 2 else problem(2, fault.reason, fault.detail)
+    )
+    if signature is None:
+        references = not_reached(3)
+        if fault is not None and fault.step == ALGORITHMS_STEP:
+            references = (problem(3, fault.reason, fault.detail),)
+        return Judged((shape, *references, *not_reached(4, 5, 6, 7, 8, 9)))
+    listed = _algorithms(signature, at)
+    usable = listed.result is Result.PASSED
+    chain = _certificates(signature)
+    path = trust.path(chain[0], chain[1:], at) if chain else None
+    checks = (
+        shape,
+        listed,
+        *((_digests(signature, opened.canonical),) if usable else not_reached(4)),
+        *((_value(signature, chain[0]),) if usable and chain else not_reached(5)),
+        _bound(signature, chain),
+        *((_path(path, signature, at, skew),) if path else not_reached(7)),
+        *((_revocation(path),) if path and path.anchor else not_reached(8)),
+        problem(9, "NO_TIMESTAMP"),
+    )
+    return Judged(checks, _summary(chain[0]) if chain else None, path)
+
+
+def _summary(leaf: Certificate) -> SignerSummary:
+    return SignerSummary(subject=leaf.subject, organ_id=leaf.organ_id, serial=leaf.serial)
+
+
+def _algorithms(signature: dsig.Signature, at: datetime) -> Check:
+    """Step 3. Unknown names fail; known ones that are too weak at `at` are indeterminate."""
+    algorithm, digest = signature.algorithm, signature.digest
+    if algorithm is None:
+        return problem(3, "ALGORITHM_NOT_ALLOWED", signature.fields["signature_method"][:120])
+    if digest is None:
+        return problem(3, "ALGORITHM_NOT_ALLOWED", signature.fields["digest_method"][:120])
+    for used in (algorithm, digest):
+        if not algorithms.accepted(used, at):
+            return problem(3, "WEAK_ALGORITHM", used.name)
+    return passed(3, f"{algorithm.name}, {digest.name}")
+
+
+def _digests(signature: dsig.Signature, canonical: bytes) -> Check:
+    """Step 4. Digests are compared as base64 text: another text is another signature."""
+    digest = signature.digest
+    assert digest is not None  # noqa: S101  # step 3 passed
+    if dsig.digest_text(digest, canonical) != signature.fields["envelope_digest"]:
+        return problem(4, "HASH_FAILURE", "the digest of the envelope is not the signed one")
+    properties = dsig.digest_text(digest, signature.signed_properties())
+    if properties != signature.fields["properties_digest"]:
+        return problem(4, "PROPERTIES_MISMATCH", "signing time, certificates or format changed")
+    return passed(4)
+
+
+def _value(signature: dsig.Signature, leaf: Certificate) -> Check:
+    """Step 5. One value, one text: see `dsig.normal`."""
+    algorithm = signature.algorithm
+    assert algorithm is not None  # noqa: S101  # step 3 passed
+    value = dsig.strict_base64(signature.fields["value"])
+    if value is None or dsig.normal(algorithm, value) != value:
+        return problem(5, "SIG_CRYPTO_FAILURE", "the value is not in its one accepted form")
+    if not algorithms.verify(algorithm, leaf.public_key, value, signature.signed_info()):
+        return problem(5, "SIG_CRYPTO_FAILURE", f"not made by the key of {leaf.subject}")
+    return passed(5)
+
+
+def _certificates(signature: dsig.Signature) -> Sequence[Certificate]:
+    """The certificates in the signature, leaf first; () when one of them cannot be read."""
+    try:
+        return [_certificate(text) for text in signature.certificates]
+    except CertificateUnusable:
+        return ()
+
+
+@lru_cache(maxsize=1024)  # a chain repeats with every receipt; bounded, about 3 KB each
+def _certificate(text: str) -> Certificate:
+    der = dsig.strict_base64(text)
+    if der is None:
+        raise CertificateUnusable("the base64 of a certificate is not in its one accepted form")
+    return Certificate.from_der(der)
+
+
+def _bound(signature: dsig.Signature, chain: Sequence[Certificate]) -> Check:
+    """Step 6. Every certificate, in order, is one whose digest was signed."""
+    if not chain:
+        return problem(6, "CERTIFICATE_UNREADABLE", "X509Data holds something else")
+    if signature.signing_time is None:
+        return problem(6, "SIGNING_TIME", signature.fields["signing_time"])
+    digest = signature.digest
+    if digest is None:
+        return Check(6, Result.NOT_REACHED)
+    digests = [_certificate_digest(digest, certificate) for certificate in chain]
+    if digests != signature.certificate_digests:
+        return problem(6, "CERTIFICATE_NOT_BOUND", "SigningCertificateV2 names other certificates")
+    return passed(6, chain[0].subject)
+
+
+@lru_cache(maxsize=1024)
+def _certificate_digest(digest: algorithms.DigestAlgorithm, certificate: Certificate) -> str:
+    return dsig.digest_text(digest, certificate.der)
+
+
+def _path(path: Path, signature: dsig.Signature, at: datetime, skew: timedelta) -> Check:
+    """Step 7. SigningTime is the signer's word; it is held against the certificate and `at`."""
+    if path.problem:
+        return problem(7, path.problem, path.detail)
+    signed_at, leaf = signature.signing_time, path.chain[0]
+    if signed_at is None:
+        return Check(7, Result.NOT_REACHED)
+    if signed_at > at + skew:
+        ahead = f"signed at {signed_at:%Y-%m-%dT%H:%M:%SZ}, {signed_at - at} after the time judged"
+        return problem(7, "SIGNED_IN_FUTURE", ahead)
+    if not leaf.not_before <= signed_at <= leaf.not_after:
+        detail = f"signed at {signed_at:%Y-%m-%d}, certificate of {leaf.not_before:%Y-%m-%d}"
+        return problem(7, "SIGNED_OUTSIDE_VALIDITY", f"{detail} to {leaf.not_after:%Y-%m-%d}")
+    anchor = path.anchor.certificate.subject if path.anchor else ""
+    return passed(7, f"trust anchor {anchor}")
+
+
+def _revocation(path: Path) -> Check:
+    """Step 8. No evidence can be given yet, so `required` can only wait for it."""
+    if path.anchor is None or path.anchor.revocation == "off":
+        return problem(8, "REVOCATION_OFF")
+    return problem(8, "REVOCATION_MISSING", "the policy of this trust anchor requires it")
