@@ -8,7 +8,6 @@ the wild data of other systems; each oddity becomes a Finding, never silence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +24,6 @@ from .model import Attachment, Document, Message, Received, Status
 
 _Q: Final = f"{{{NS}}}"
 _RECEIVED: Final = f"{{{DX}}}Received"
-_HEADER_END: Final = b"</edXML:edXMLHeader>"
 _MARK: Final = b'<mark xmlns="urn:docexchange:mark"></mark>'
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile("[&<>\r]")
@@ -70,112 +68,119 @@ def write(message: Message) -> bytes:
 
 def split(message: Message) -> tuple[bytes, bytes]:
     """`write` in two parts, cut where the signature stands: after the last child of edXMLHeader."""
-    parts: list[str] = []
-    parts.append(f'<edXML xmlns="{NS}"><edXML:edXMLEnvelope xmlns:edXML="{NS}"><edXML:edXMLHeader>')
-    parts.append("<edXML:MessageHeader>")
-    _write_fields(parts, message, "MessageHeader", "edXML:")
-    if isinstance(message, Status) and message.received is not None:
-        _write_received(parts, message.received)
-    parts.append("</edXML:MessageHeader>")
-    if isinstance(message, Document):
-        _write_optional(parts, message.trace, "TraceHeaderList")
-        _write_optional(parts, message.errors, "ErrorList")
-    before = "".join(parts)
-    after = b"".join(_after_signature(message))
-    if _holds_unknown(message):
-        return _normalised(_encode(before) + _MARK + after)
-    return _encode(before), after
+    writer = _Writer()
+    writer.header(message)
+    before = writer.taken()
+    writer.rest(message)
+    after = writer.taken()
+    return _normalised(before + _MARK + after) if writer.strangers else (before, after)
 
 
-def _after_signature(message: Message) -> Iterator[bytes]:
-    yield _HEADER_END
-    if isinstance(message, Document):
-        yield _encode(_manifest(message))
-    yield b"</edXML:edXMLEnvelope>"
-    if isinstance(message, Document) and message.attachments:
-        yield b"<AttachmentEncoded>"
-        for attachment in message.attachments:
-            yield from _attachment(attachment)
-        yield b"</AttachmentEncoded>"
-    yield b"</edXML>"
+class _Writer:
+    """Collects text and bytes; `strangers` tells that an unknown element was among them."""
 
+    def __init__(self) -> None:
+        self.strangers = False
+        self._texts: list[str] = []
+        self._done: list[bytes] = []
 
-def _manifest(document: Document) -> str:
-    version = document.manifest_version.translate(_ATTRIBUTE_ESCAPES)
-    parts = [f'<edXML:edXMLBody><edXML:edXMLManifest version="{version}">']
-    for reference in document.manifest:
-        _write_record(parts, reference, "Reference", "edXML:")
-    parts.append("</edXML:edXMLManifest></edXML:edXMLBody>")
-    return "".join(parts)
+    def taken(self) -> bytes:
+        """What was written since the last call."""
+        self._flush()
+        data = b"".join(self._done)
+        self._done = []
+        return data
 
+    def header(self, message: Message) -> None:
+        put = self._texts.append
+        put(f'<edXML xmlns="{NS}"><edXML:edXMLEnvelope xmlns:edXML="{NS}"><edXML:edXMLHeader>')
+        put("<edXML:MessageHeader>")
+        self._fields(message, "MessageHeader", "edXML:")
+        if isinstance(message, Status):
+            if message.received is not None:
+                self._received(message.received)
+        self._unknown(message)
+        put("</edXML:MessageHeader>")
+        if isinstance(message, Document):
+            if message.trace is not None:
+                self._record(message.trace, "TraceHeaderList", "edXML:")
+            if message.errors is not None:
+                self._record(message.errors, "ErrorList", "edXML:")
 
-def _attachment(attachment: Attachment) -> Iterator[bytes]:
-    """The large text never becomes a str: base64 goes from bytes to bytes."""
-    parts = ["<Attachment>"]
-    _write_fields(parts, attachment, "Attachment", "", with_unknown=False)
-    yield _encode("".join(parts))
-    yield f'<edXML:ContentTransferEncoded xmlns:edXML="{NS}">'.encode()
-    yield pybase64.b64encode(attachment.content)
-    yield b"</edXML:ContentTransferEncoded>"
-    yield _encode("".join(attachment.unknown))
-    yield b"</Attachment>"
+    def rest(self, message: Message) -> None:
+        put = self._texts.append
+        put("</edXML:edXMLHeader>")
+        if isinstance(message, Document):
+            self._manifest(message)
+        put("</edXML:edXMLEnvelope>")
+        if isinstance(message, Document) and message.attachments:
+            put("<AttachmentEncoded>")
+            for attachment in message.attachments:
+                self._attachment(attachment)
+            put("</AttachmentEncoded>")
+        put("</edXML>")
 
+    def _manifest(self, document: Document) -> None:
+        version = document.manifest_version.translate(_ATTRIBUTE_ESCAPES)
+        self._texts.append(f'<edXML:edXMLBody><edXML:edXMLManifest version="{version}">')
+        for reference in document.manifest:
+            self._record(reference, "Reference", "edXML:")
+        self._texts.append("</edXML:edXMLManifest></edXML:edXMLBody>")
 
-def _write_optional(parts: list[str], record: model.Record | None, element: str) -> None:
-    if record is not None:
-        _write_record(parts, record, element, "edXML:")
+    def _attachment(self, attachment: Attachment) -> None:
+        """The large text never becomes a str: base64 goes from bytes to bytes."""
+        self._texts.append("<Attachment>")
+        self._fields(attachment, "Attachment", "")
+        self._texts.append(f'<edXML:ContentTransferEncoded xmlns:edXML="{NS}">')
+        self._flush()
+        self._done.append(pybase64.b64encode(attachment.content))
+        self._texts.append("</edXML:ContentTransferEncoded>")
+        self._unknown(attachment)
+        self._texts.append("</Attachment>")
 
+    def _received(self, received: Received) -> None:
+        algorithm = received.algorithm.translate(_ATTRIBUTE_ESCAPES)
+        self._texts.append(
+            f'<dx:Received xmlns:dx="{DX}"><dx:DigestMethod Algorithm="{algorithm}">'
+            f"</dx:DigestMethod><dx:DigestValue>{_escaped(received.value)}</dx:DigestValue>"
+            "</dx:Received>"
+        )
 
-def _write_record(parts: list[str], record: model.Record, element: str, prefix: str) -> None:
-    parts.append(f"<{prefix}{element}>")
-    _write_fields(parts, record, element, prefix)
-    parts.append(f"</{prefix}{element}>")
+    def _record(self, record: model.Record, element: str, prefix: str) -> None:
+        self._texts.append(f"<{prefix}{element}>")
+        self._fields(record, element, prefix)
+        self._unknown(record)
+        self._texts.append(f"</{prefix}{element}>")
 
+    def _fields(self, record: model.Record, element: str, prefix: str) -> None:
+        for field in fields_of(type(record), element):
+            value = getattr(record, field.attribute)
+            if value is None:
+                continue
+            for one in value if field.repeats else (value,):
+                if field.record is not None:
+                    self._record(one, field.element, prefix)
+                else:
+                    name = prefix + field.element
+                    self._texts.append(f"<{name}>{_escaped(one)}</{name}>")
 
-def _write_fields(
-    parts: list[str], record: model.Record, element: str, prefix: str, *, with_unknown: bool = True
-) -> None:
-    for field in fields_of(type(record), element):
-        value = getattr(record, field.attribute)
-        if value is None:
-            continue
-        if field.record is None:
-            for text in value if field.kind is Kind.TEXTS else (value,):
-                parts.append(f"<{prefix}{field.element}>{_escaped(text)}</{prefix}{field.element}>")
-        else:
-            for one in value if field.kind is Kind.RECORDS else (value,):
-                _write_record(parts, one, field.element, prefix)
-    if with_unknown:
-        parts.extend(record.unknown)
+    def _unknown(self, record: model.Record) -> None:
+        if record.unknown:
+            self.strangers = True
+            self._texts.extend(record.unknown)
 
-
-def _write_received(parts: list[str], received: Received) -> None:
-    algorithm = received.algorithm.translate(_ATTRIBUTE_ESCAPES)
-    parts.append(
-        f'<dx:Received xmlns:dx="{DX}"><dx:DigestMethod Algorithm="{algorithm}"></dx:DigestMethod>'
-        f"<dx:DigestValue>{_escaped(received.value)}</dx:DigestValue></dx:Received>"
-    )
+    def _flush(self) -> None:
+        text = "".join(self._texts)
+        self._texts.clear()
+        illegal = _ILLEGAL.search(text)
+        if illegal is not None:
+            around = text[max(0, illegal.start() - 20) : illegal.start()]
+            raise Malformed(f"U+{ord(illegal[0]):04X} after {around!r} cannot stand in XML")
+        self._done.append(text.encode())
 
 
 def _escaped(text: str) -> str:
     return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
-
-
-def _encode(text: str) -> bytes:
-    illegal = _ILLEGAL.search(text)
-    if illegal is not None:
-        around = text[max(0, illegal.start() - 20) : illegal.start()]
-        raise Malformed(f"U+{ord(illegal[0]):04X} after {around!r} cannot stand in XML")
-    return text.encode()
-
-
-def _holds_unknown(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return any(_holds_unknown(one) for one in value)
-    if not isinstance(value, model.Record):
-        return False
-    names = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
-    return bool(value.unknown) or any(_holds_unknown(getattr(value, name)) for name in names)
 
 
 def _normalised(data: bytes) -> tuple[bytes, bytes]:
@@ -256,7 +261,7 @@ class _Reader:
         head: etree._Element,
     ) -> Document:
         values = self._fields(head, Document, "MessageHeader")
-        if not values["to"]:
+        if "to" not in values:
             self._find("E-FMT-010", head, "To", "no recipient")
         for name, attribute, record in (
             ("TraceHeaderList", "trace", model.TraceHeaderList),
@@ -323,35 +328,29 @@ class _Reader:
         skip: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         """Values for the record's constructor; repeated single elements and strangers are kept."""
-        by_element = {f"{_Q}{field.element}": field for field in fields_of(record, name)}
-        values: dict[str, Any] = {
-            field.attribute: () for field in by_element.values() if _repeats(field)
-        }
+        plan = _plan(record, name)
+        values: dict[str, Any] = {}
+        repeated: dict[str, list[Any]] = {}
         unknown: list[str] = []
         for child in element.iterchildren(tag=etree.Element):
-            field = by_element.get(str(child.tag))
-            if child.tag in skip:
+            tag = str(child.tag)
+            field = plan.fields.get(tag)
+            if tag in skip:
                 continue
-            if field is None or (field.attribute in values and not _repeats(field)):
+            if field is None or (field.attribute in values and not field.repeats):
                 unknown.append(self._stranger(child, field))
-            elif _repeats(field):
-                values[field.attribute] += (self._value(child, field),)
+            elif field.repeats:
+                repeated.setdefault(field.attribute, []).append(self._value(child, field))
             else:
                 values[field.attribute] = self._value(child, field)
-        for field in by_element.values():
-            self._require(element, field, values)
-        values["unknown"] = tuple(unknown)
+        for field in plan.required:
+            if field.attribute not in values:
+                values[field.attribute] = field.record() if field.record else ""
+                self._find("E-FMT-011", element, field.element, "is missing; read as empty")
+        values.update((attribute, tuple(found)) for attribute, found in repeated.items())
+        if unknown:
+            values["unknown"] = tuple(unknown)
         return values
-
-    def _require(self, element: etree._Element, field: Field, values: dict[str, Any]) -> None:
-        if field.attribute in values:
-            return
-        if field.kind is Kind.REQUIRED:
-            values[field.attribute] = ""
-            self._find("E-FMT-011", element, field.element, "is missing; read as empty")
-        elif field.kind is Kind.REQUIRED_RECORD and field.record is not None:
-            values[field.attribute] = field.record()
-            self._find("E-FMT-011", element, field.element, "is missing; read as empty")
 
     def _value(self, element: etree._Element, field: Field) -> Any:
         if field.record is not None:
@@ -429,8 +428,25 @@ class _Reader:
         self.findings.append(Finding(code, element.sourceline or 0, name, text))
 
 
-def _repeats(field: Field) -> bool:
-    return field.kind in (Kind.TEXTS, Kind.RECORDS)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to read one record: its fields by tag, and those that must be there."""
+
+    fields: dict[str, Field]
+    required: tuple[Field, ...]
+
+
+_PLANS: dict[tuple[type[model.Record], str], _Plan] = {}  # as many as the layout has rows
+
+
+def _plan(record: type[model.Record], name: str) -> _Plan:
+    plan = _PLANS.get((record, name))
+    if plan is None:
+        fields = fields_of(record, name)
+        by_tag = {f"{_Q}{field.element}": field for field in fields}
+        plan = _Plan(by_tag, tuple(field for field in fields if field.required))
+        _PLANS[record, name] = plan
+    return plan
 
 
 def _is_date(text: str, form: str) -> bool:

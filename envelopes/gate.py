@@ -63,7 +63,7 @@ def open_gate(data: bytes, *, signed: bool, limit: int = BYTES_MAX) -> etree._El
     if len(data) > limit:
         raise Refused("TOO_LARGE", f"over {limit:,} bytes")
     body = _text(data)
-    _check_tags(_without_markup(body, signed))
+    _check_markup(body, signed)
     if signed:
         _check_references(body)
     root = _parse(data)
@@ -95,14 +95,38 @@ def _text(data: bytes) -> bytes:
     return body[declaration.end() :]
 
 
-def _without_markup(body: bytes, signed: bool) -> bytes:
-    """The bytes without comments, processing instructions and CDATA sections."""
-    if b"<!" not in body and b"<?" not in body:
-        return body
-    return b"".join(_pieces(body, signed))
+def _check_markup(body: bytes, signed: bool) -> None:
+    """Judge tags by number, depth and attributes, and everything else that begins with '<'."""
+    tags, complete = _tags(body)
+    if not complete or any(tag.startswith((b"<!", b"<?")) for tag in tags):
+        tags, complete = _tags(b"".join(_pieces(body, signed)))
+        if not complete:
+            raise Refused("NOT_XML", "a tag does not end, or an attribute holds '<'")
+    depth = 0
+    namespaces: set[bytes] = set()
+    for tag in tags:
+        if tag.startswith(b"</"):
+            depth -= 1
+            continue
+        if b"=" in tag:
+            _check_attributes(tag, namespaces)
+        if not tag.endswith(b"/>"):
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise Refused("TOO_DEEP", f"over {DEPTH_MAX} levels")
+
+
+def _tags(body: bytes) -> tuple[list[bytes], bool]:
+    """All tags, and whether every '<' belongs to one."""
+    brackets = body.count(b"<")
+    if brackets > 2 * ELEMENTS_MAX:
+        raise Refused("TOO_MANY_ELEMENTS", f"over {ELEMENTS_MAX:,} elements")
+    tags = _TAG.findall(body)
+    return tags, len(tags) == brackets
 
 
 def _pieces(body: bytes, signed: bool) -> Iterator[bytes]:
+    """The bytes without comments, processing instructions and CDATA sections."""
     begin = 0
     for found in re.finditer(rb"<[!?]", body):
         at = found.start()
@@ -129,27 +153,6 @@ def _markup_at(body: bytes, at: int) -> tuple[str, bytes]:
     raise Refused("DTD", "a DOCTYPE or other declaration", line=_line(body, at))
 
 
-def _check_tags(body: bytes) -> None:
-    brackets = body.count(b"<")
-    if brackets > 2 * ELEMENTS_MAX:
-        raise Refused("TOO_MANY_ELEMENTS", f"over {ELEMENTS_MAX:,} elements")
-    tags = _TAG.findall(body)
-    if len(tags) != brackets:
-        raise Refused("NOT_XML", "a tag does not end, or an attribute holds '<'")
-    depth = 0
-    namespaces: set[bytes] = set()
-    for tag in tags:
-        if tag.startswith(b"</"):
-            depth -= 1
-            continue
-        if b"=" in tag:
-            _check_attributes(tag, namespaces)
-        if not tag.endswith(b"/>"):
-            depth += 1
-            if depth > DEPTH_MAX:
-                raise Refused("TOO_DEEP", f"over {DEPTH_MAX} levels")
-
-
 def _check_attributes(tag: bytes, namespaces: set[bytes]) -> None:
     if len(tag) > TAG_BYTES_MAX:
         raise Refused("TOO_MANY_ATTRIBUTES", f"a tag of {len(tag):,} bytes")
@@ -162,8 +165,9 @@ def _check_attributes(tag: bytes, namespaces: set[bytes]) -> None:
 
 
 def _check_references(body: bytes) -> None:
-    written = body.count(b"&")
-    if written and written != sum(body.count(reference) for reference in _C14N_REFERENCES):
+    if b"&" not in body:  # nearly always; a count of every byte would cost as much as the parse
+        return
+    if body.count(b"&") != sum(body.count(reference) for reference in _C14N_REFERENCES):
         raise Refused("CHARACTER_REFERENCE", "one that canonical XML does not write")
 
 

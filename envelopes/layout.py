@@ -40,6 +40,16 @@ class Field:
     kind: Kind = Kind.TEXT
     record: type[model.Record] | None = None
 
+    @property
+    def repeats(self) -> bool:
+        """True if the element may stand any number of times."""
+        return self.kind in (Kind.TEXTS, Kind.RECORDS)
+
+    @property
+    def required(self) -> bool:
+        """True if the record always has it."""
+        return self.kind in (Kind.REQUIRED, Kind.REQUIRED_RECORD)
+
 
 def _text(attribute: str, element: str) -> Field:
     return Field(attribute, element)
@@ -190,8 +200,3 @@ LAYOUT: Final[Mapping[type[model.Record], tuple[Field, ...]]] = {
 def fields_of(record: type[model.Record], element: str) -> tuple[Field, ...]:
     """The child elements of a record that stands as `element`."""
     return (TEXTS[element],) if record is model.Texts else LAYOUT[record]
-
-
-def empty(record: type[model.Record]) -> Any:
-    """A record with nothing in it."""
-    return record()
