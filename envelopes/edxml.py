@@ -96,9 +96,8 @@ class _Writer:
         put(f'<edXML xmlns="{NS}"><edXML:edXMLEnvelope xmlns:edXML="{NS}"><edXML:edXMLHeader>')
         put("<edXML:MessageHeader>")
         self._fields(message, "MessageHeader", "edXML:")
-        if isinstance(message, Status):
-            if message.received is not None:
-                self._received(message.received)
+        if isinstance(message, Status) and message.received is not None:
+            self._received(message.received)
         self._unknown(message)
         put("</edXML:MessageHeader>")
         if isinstance(message, Document):
