@@ -1,0 +1,114 @@
+"""Envelope bytes, kept once under their SHA-256 in rows of at most 1 MiB.
+
+Large content is written part by part in small transactions and becomes readable only when the
+transaction that needs it links it; what nobody linked within a day is swept. Every reading is
+checked against the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, delete, select, update
+
+from ..core.errors import NotFound, StoreError
+from . import tables
+from .database import Connection, Query, adding, micros
+from .transaction import Transaction
+
+CHUNK = 1024 * 1024  # bytes a row; also what a transaction shared with others takes at most
+ORPHAN_AFTER = timedelta(days=1)
+
+_b, _c = tables.blobs, tables.chunks
+_FIND = Query(select(_b.c.complete).where(_b.c.sha256 == bindparam("sha256")))
+_ADD = Query(adding(_b))
+_COMPLETE = Query(update(_b).where(_b.c.sha256 == bindparam("digest")).values(complete=1))
+_TOUCH = Query(
+    update(_b).where(_b.c.sha256 == bindparam("digest")).values(stored_at=bindparam("now"))
+)
+_PARTS = Query(select(_c.c.seq).where(_c.c.sha256 == bindparam("sha256")))
+_ADD_PART = Query(adding(_c))
+_READ = Query(
+    select(_c.c.data)
+    .join_from(_c, _b)
+    .where(_c.c.sha256 == bindparam("sha256"), _b.c.complete == 1)
+    .order_by(_c.c.seq)
+)
+_ORPHANS = Query(
+    select(_b.c.sha256)
+    .where(tables.INCOMPLETE, _b.c.stored_at < bindparam("before"))
+    .limit(bindparam("most"))
+)
+_DROP_PARTS = Query(delete(_c).where(_c.c.sha256 == bindparam("sha256")))
+_DROP = Query(delete(_b).where(_b.c.sha256 == bindparam("sha256")))
+
+
+def put(transaction: Transaction, sha256: str, data: bytes, at: datetime) -> None:
+    """Have these bytes stored and linked; parts that are there already are not written again."""
+    connection = transaction.connection
+    known = connection.one(_FIND, sha256=sha256)
+    if known is not None and known["complete"]:
+        return
+    present: set[int] = set()
+    if known is None:
+        connection.run(_ADD, sha256=sha256, size=len(data), complete=1, stored_at=micros(at))
+    else:
+        connection.run(_COMPLETE, digest=sha256)
+        present = {row["seq"] for row in connection.rows(_PARTS, sha256=sha256)}
+    for seq, part in parts(data):
+        if seq not in present:
+            connection.run(_ADD_PART, sha256=sha256, seq=seq, data=part)
+
+
+def begin(transaction: Transaction, sha256: str, size: int, at: datetime) -> bool:
+    """Announce a large content; False when it is complete already."""
+    connection = transaction.connection
+    known = connection.one(_FIND, sha256=sha256)
+    if known is None:
+        connection.run(_ADD, sha256=sha256, size=size, complete=0, stored_at=micros(at))
+    elif not known["complete"]:
+        connection.run(_TOUCH, digest=sha256, now=micros(at))
+    return known is None or not known["complete"]
+
+
+def put_part(sha256: str, seq: int, part: memoryview, transaction: Transaction) -> None:
+    """Write one row of a large content that was announced."""
+    present = {row["seq"] for row in transaction.connection.rows(_PARTS, sha256=sha256)}
+    if seq not in present:
+        transaction.connection.run(_ADD_PART, sha256=sha256, seq=seq, data=part)
+
+
+def parts(data: bytes) -> Iterator[tuple[int, memoryview]]:
+    """Cut content into rows, without copying."""
+    view = memoryview(data)
+    for seq, start in enumerate(range(0, max(len(view), 1), CHUNK)):
+        yield seq, view[start : start + CHUNK]
+
+
+def read(connection: Connection, sha256: str) -> bytes:
+    """The stored bytes.
+
+    Raises:
+        NotFound: nothing is stored under this digest.
+        StoreError: what is stored is not what was stored.
+    """
+    rows = connection.rows(_READ, sha256=sha256)
+    if not rows:
+        raise NotFound(f"no content {sha256}")
+    data: bytes = rows[0]["data"] if len(rows) == 1 else b"".join(row["data"] for row in rows)
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise StoreError(f"content {sha256} is damaged on disk: it reads as {found}")
+    return data
+
+
+def sweep_orphans(transaction: Transaction, now: datetime, most: int) -> int:
+    """Drop content that was announced over a day ago and never linked."""
+    connection = transaction.connection
+    rows = connection.rows(_ORPHANS, before=micros(now - ORPHAN_AFTER), most=most)
+    for row in rows:
+        connection.run(_DROP_PARTS, sha256=row["sha256"])
+        connection.run(_DROP, sha256=row["sha256"])
+    return len(rows)

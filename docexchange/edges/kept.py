@@ -1,0 +1,225 @@
+"""Kept envelopes: held until evidence or time settles them, or quarantined (cách ly) for a person.
+
+The same bytes for the same organ are one row: a copy is counted, and its newer verdict replaces
+the older one. Each connection of the axis has a byte quota; beyond it a quarantined envelope
+keeps its digest, its report and its first 64 KiB.
+
+    held -> held | quarantined | settled        quarantined -> held | quarantined | settled
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+
+from ..core.errors import NotFound
+from ..core.model import Kept, Submission
+from . import blobs, submissions, tables
+from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
+from .transaction import Transaction
+
+HELD, QUARANTINED, SETTLED = "held", "quarantined", "settled"
+BEYOND_QUOTA = 64 * 1024  # bytes kept of an envelope when its connection's quota is used up
+
+_k, _q, _t = tables.kept, tables.kept_bytes, tables.attempts
+_FIND = Query(
+    select(_k).where(_k.c.sha256 == bindparam("sha256"), _k.c.organ == bindparam("organ"))
+)
+_BY_ID = Query(select(_k).where(_k.c.id == bindparam("kept_id")))
+_ADD = Query(adding(_k).returning(_k.c.id))
+_JUDGED = ("state", "reason", "detail", "report", "recheck_at", "copies")
+_JUDGE_AGAIN = Query(
+    update(_k)
+    .where(_k.c.id == bindparam("kept_id"))
+    .values({name: bindparam(name) for name in _JUDGED})
+)
+_SETTLE = Query(
+    update(_k)
+    .where(_k.c.id == bindparam("kept_id"))
+    .values(state=bindparam("state"), outcome=bindparam("outcome"))
+)
+_DUE = Query(
+    select(_k)
+    .where(tables.HELD, _k.c.recheck_at <= bindparam("now"))
+    .order_by(_k.c.recheck_at)
+    .limit(bindparam("most"))
+)
+_USED = Query(select(_q.c.bytes).where(_q.c.connection == bindparam("connection")))
+_ADD_QUOTA = Query(adding(_q))
+_USE = Query(
+    update(_q)
+    .where(_q.c.connection == bindparam("name"))
+    .values(bytes=_q.c.bytes + bindparam("more"))
+)
+_STORED = Query(select(tables.blobs.c.size).where(tables.blobs.c.sha256 == bindparam("sha256")))
+_COUNT = Query(
+    update(_t)
+    .where(_t.c.sha256 == bindparam("digest"))
+    .values(count=_t.c.count + 1, at=bindparam("now"))
+    .returning(_t.c.count)
+)
+_ADD_ATTEMPT = Query(adding(_t))
+
+
+def quarantine(transaction: Transaction, kept: Kept, answer: Submission | None, quota: int) -> bool:
+    """Keep an envelope for a person, with the automatic answer if it is new; quota in bytes."""
+    row = _find(transaction.connection, kept)
+    new = row is None or row["state"] != QUARANTINED
+    if row is None:
+        _add(transaction, _within(transaction.connection, kept, quota), QUARANTINED)
+    else:
+        _judge_again(transaction, row, kept, QUARANTINED)
+    if new:
+        _note(transaction, QUARANTINED, kept)
+        if answer is not None:
+            submissions.queue(transaction, answer, None)
+    return new
+
+
+def hold(transaction: Transaction, kept: Kept) -> bool:
+    """Keep an envelope until it is judged again at `recheck_at`. One of which only the beginning
+    was kept cannot be judged and stays with the person."""
+    row = _find(transaction.connection, kept)
+    if row is None:
+        _add(transaction, kept, HELD)
+    else:
+        _judge_again(transaction, row, kept, QUARANTINED if row["truncated"] else HELD)
+    new = row is None or (row["state"] != HELD and not row["truncated"])
+    if new:
+        _note(transaction, HELD, kept)
+    return new
+
+
+def due(
+    connection: Connection, now: datetime, limit: int
+) -> Sequence[tuple[int, str, bytes, datetime, str]]:
+    """Held envelopes to judge again: (number, organ, bytes, kept at, connection)."""
+    return [
+        (
+            row["id"],
+            row["organ"],
+            blobs.read(connection, row["blob"]),
+            moment(row["kept_at"]),
+            row["connection"],
+        )
+        for row in connection.rows(_DUE, now=micros(now), most=limit)
+    ]
+
+
+def settle(transaction: Transaction, kept_id: int, now: datetime, outcome: str) -> None:
+    """Take a held one off the list; one that was settled or quarantined meanwhile stays so."""
+    row = transaction.connection.one(_BY_ID, kept_id=kept_id)
+    if row is None:
+        raise NotFound(f"no kept envelope {kept_id}")
+    if row["state"] == HELD:
+        _settle(transaction, row, outcome)
+        facts = {"kept": kept_id, "organ": row["organ"], "outcome": outcome}
+        transaction.note(SETTLED, row["sha256"], now, **facts)
+
+
+def resolve(transaction: Transaction, organ: str, sha256: str, outcome: str) -> int | None:
+    """Settle whatever is kept of bytes that are now accepted; its number."""
+    row = transaction.connection.one(_FIND, organ=organ, sha256=sha256)
+    if row is None or row["state"] == SETTLED:
+        return None
+    _settle(transaction, row, outcome)
+    number: int = row["id"]
+    return number
+
+
+def attempt(transaction: Transaction, sha256: str, now: datetime) -> int:
+    """Count a redelivered message; which attempt this is, from 1."""
+    counted = transaction.connection.rows(_COUNT, digest=sha256, now=micros(now))
+    if counted:
+        count: int = counted[0]["count"]
+        return count
+    transaction.connection.run(_ADD_ATTEMPT, sha256=sha256, count=1, at=micros(now))
+    return 1
+
+
+def _find(connection: Connection, kept: Kept) -> Row | None:
+    return connection.one(_FIND, sha256=kept.sha256, organ=kept.organ)
+
+
+def _within(connection: Connection, kept: Kept, quota: int) -> Kept:
+    """The envelope as its connection's quota allows to keep it."""
+    used = connection.one(_USED, connection=kept.connection)
+    if (used["bytes"] if used else 0) + len(kept.data) <= quota or len(kept.data) <= BEYOND_QUOTA:
+        return kept
+    return replace(kept, data=kept.data[:BEYOND_QUOTA], truncated=True)
+
+
+def _add(transaction: Transaction, kept: Kept, state: str) -> None:
+    connection = transaction.connection
+    blob = hashlib.sha256(kept.data).hexdigest() if kept.truncated else kept.sha256
+    blobs.put(transaction, blob, kept.data, kept.kept_at)
+    connection.rows(
+        _ADD,
+        organ=kept.organ,
+        sha256=kept.sha256,
+        blob=blob,
+        size=kept.size,
+        state=state,
+        reason=kept.reason,
+        detail=kept.detail,
+        report=kept.report,
+        connection=kept.connection,
+        from_organ=kept.from_organ,
+        document_id=kept.document_id,
+        kept_at=micros(kept.kept_at),
+        recheck_at=maybe_micros(kept.recheck_at),
+        truncated=int(kept.truncated),
+        copies=1,
+        outcome="",
+    )
+    _use(connection, kept.connection, len(kept.data))
+
+
+def _judge_again(transaction: Transaction, row: Row, kept: Kept, state: str) -> None:
+    """Replace the verdict of a kept envelope. Judging a held one when it was due is not a copy."""
+    was_due = row["state"] == HELD and micros(kept.kept_at) >= row["recheck_at"]
+    connection = transaction.connection
+    connection.run(
+        _JUDGE_AGAIN,
+        kept_id=row["id"],
+        state=state,
+        reason=kept.reason,
+        detail=kept.detail,
+        report=kept.report,
+        recheck_at=maybe_micros(kept.recheck_at),
+        copies=row["copies"] + (0 if was_due else 1),
+    )
+    if row["state"] == SETTLED:
+        _use(connection, row["connection"], _stored_size(connection, row))
+
+
+def _settle(transaction: Transaction, row: Row, outcome: str) -> None:
+    connection = transaction.connection
+    connection.run(_SETTLE, kept_id=row["id"], state=SETTLED, outcome=outcome)
+    _use(connection, row["connection"], -_stored_size(connection, row))
+
+
+def _stored_size(connection: Connection, row: Row) -> int:
+    size: int = connection.rows(_STORED, sha256=row["blob"])[0]["size"]
+    return size
+
+
+def _use(connection: Connection, name: str, more: int) -> None:
+    if not connection.run(_USE, name=name, more=more):
+        connection.run(_ADD_QUOTA, connection=name, bytes=more)
+
+
+def _note(transaction: Transaction, event: str, kept: Kept) -> None:
+    transaction.note(
+        event,
+        kept.sha256,
+        kept.kept_at,
+        organ=kept.organ,
+        reason=kept.reason,
+        size=kept.size,
+        connection=kept.connection,
+    )

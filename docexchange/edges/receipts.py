@@ -1,0 +1,165 @@
+"""Receipts: verified statuses of other organs, about documents of ours or (13) about arrivals.
+
+A receipt is matched by the digest of the exact bytes it speaks of and by its signed From. What
+fits nothing is journalled with its reason and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from sqlalchemy import bindparam, func, select
+
+from ..core.events import request_event, status_event
+from ..core.model import Receipt, ReceiptOutcome
+from ..core.standing import Standing, after
+from ..core.states import Event, Kind, fold
+from . import arrivals, blobs, tables
+from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
+from .deliveries import loaded, move, snapshot, standing_of
+from .transaction import Transaction
+
+_r, _d, _s = tables.receipts, tables.deliveries, tables.submissions
+
+_KNOWN = Query(select(_r.c.id).where(_r.c.sha256 == bindparam("sha256")))
+_ADD = Query(adding(_r))
+_ABOUT = Query(
+    loaded()
+    .where(
+        _s.c.sha256 == bindparam("received_sha256"),
+        _s.c.kind == Kind.DOCUMENT.value,
+        _d.c.to_organ == bindparam("organ"),
+    )
+    .limit(1)
+)
+_HISTORY = Query(
+    select(func.coalesce(_r.c.signed_at, _r.c.recorded_at).label("at"), _r.c.id, _r.c.code).where(
+        _r.c.delivery_id == bindparam("delivery_id")
+    )
+)
+
+
+def apply(transaction: Transaction, receipt: Receipt) -> ReceiptOutcome:
+    """Acknowledge the delivery that a receipt speaks of, and fold its code into the history."""
+    connection = transaction.connection
+    if connection.one(_KNOWN, sha256=receipt.sha256) is not None:
+        return ReceiptOutcome.DUPLICATE
+    row = connection.one(_ABOUT, received_sha256=receipt.received_sha256, organ=receipt.from_organ)
+    why = _why_not(row, receipt)
+    if row is None or why:
+        _note_bad(transaction, receipt, why)
+        return ReceiptOutcome.BAD_RECEIPT
+    _store(transaction, receipt, delivery_id=row["id"])
+    acknowledged = after(
+        standing_of(row), Kind.DOCUMENT, Event.RECEIPT_VERIFIED, receipt.arrived_at
+    )
+    code, conflict = _folded(connection, row["id"])
+    new = replace(acknowledged, code=code, code_conflict=conflict)
+    facts = {"code": receipt.code, "sha256": receipt.sha256}
+    move(transaction, row, Event.RECEIPT_VERIFIED, new, receipt.arrived_at, **facts)
+    _announce(transaction, row, new, receipt)
+    return ReceiptOutcome.APPLIED
+
+
+def note_request(transaction: Transaction, receipt: Receipt) -> bool:
+    """Record a status 13 about an arrival and tell the mailroom; False if it fits none."""
+    connection = transaction.connection
+    if connection.one(_KNOWN, sha256=receipt.sha256) is not None:
+        return True
+    row = arrivals.find(connection, receipt.to_organ, receipt.received_sha256)
+    if row is None or row["from_organ"] != receipt.from_organ:
+        why = "no arrival of these bytes" if row is None else "another organ sent that document"
+        _note_bad(transaction, receipt, why)
+        return False
+    _store(transaction, receipt, arrival_id=row["id"])
+    facts = {"organ": receipt.from_organ, "code": receipt.code, "sha256": receipt.sha256}
+    transaction.note("requested", row["tracking_id"], receipt.arrived_at, **facts)
+    _announce_request(transaction, row, receipt)
+    return True
+
+
+def _why_not(row: Row | None, receipt: Receipt) -> str:
+    """Why a receipt fits no delivery of ours; "" if it fits."""
+    if not receipt.received_sha256:
+        return "it names no digest of what it received"
+    if row is None:
+        return "no document of ours with these bytes went to its sender"
+    if receipt.to_organ != row["from_organ"]:
+        return f"it answers {receipt.to_organ}, but {row['from_organ']} sent the document"
+    if receipt.document_id != row["document_id"]:
+        return "it answers another DocumentId than these bytes have"
+    return ""
+
+
+def _note_bad(transaction: Transaction, receipt: Receipt, why: str) -> None:
+    transaction.note(
+        "bad_receipt",
+        "",
+        receipt.arrived_at,
+        organ=receipt.from_organ,
+        code=receipt.code,
+        sha256=receipt.sha256,
+        received=receipt.received_sha256,
+        detail=why,
+    )
+
+
+def _store(
+    transaction: Transaction,
+    receipt: Receipt,
+    *,
+    delivery_id: int | None = None,
+    arrival_id: int | None = None,
+) -> None:
+    blobs.put(transaction, receipt.sha256, receipt.data, receipt.arrived_at)
+    transaction.connection.run(
+        _ADD,
+        sha256=receipt.sha256,
+        delivery_id=delivery_id,
+        arrival_id=arrival_id,
+        code=receipt.code,
+        note=receipt.note,
+        from_organ=receipt.from_organ,
+        signed_at=maybe_micros(receipt.signed_at),
+        recorded_at=micros(receipt.arrived_at),
+        staff=json.dumps(dict(receipt.staff), ensure_ascii=False),
+        report=receipt.report,
+    )
+
+
+def _folded(connection: Connection, delivery_id: int) -> tuple[str, bool]:
+    rows = connection.rows(_HISTORY, delivery_id=delivery_id)
+    return fold((moment(row["at"]), row["id"], row["code"]) for row in rows)
+
+
+def _announce(transaction: Transaction, row: Row, new: Standing, receipt: Receipt) -> None:
+    vhost = transaction.node.mailroom_of(row["from_organ"])
+    if vhost is None:
+        return
+    subject, recipient, counts = snapshot(transaction, row, new)
+    message = status_event(
+        subject,
+        recipient,
+        row["code"],
+        counts,
+        receipt,
+        vhost=vhost,
+        source=transaction.node.source,
+        at=receipt.arrived_at,
+    )
+    transaction.post(message, receipt.arrived_at)
+
+
+def _announce_request(transaction: Transaction, row: Row, receipt: Receipt) -> None:
+    vhost = transaction.node.mailroom_of(row["organ"])
+    if vhost is None:
+        return
+    message = request_event(
+        arrivals.subject(transaction, row),
+        receipt,
+        vhost=vhost,
+        source=transaction.node.source,
+        at=receipt.arrived_at,
+    )
+    transaction.post(message, receipt.arrived_at)

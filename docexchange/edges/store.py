@@ -1,0 +1,332 @@
+"""The store: the memory of a node, on one SQLite database. Implements `core.ports.Store`.
+
+Every write is an operation of the one writer thread (`writer`), durable when it returns, with its
+journal line in the same transaction. Reads run on a connection of the calling thread and see what
+was committed. This file only opens, closes and passes on; each noun has its own file:
+
+    submissions deliveries receipts arrivals kept handover blobs journal forgetting views naming
+
+The daemon holds a lock beside the database for life; the command line works next to it without.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ..core.model import (
+    Acceptance,
+    Arrival,
+    ArrivalView,
+    DocumentView,
+    Due,
+    JournalLine,
+    Kept,
+    KeptView,
+    MailroomMessage,
+    Origin,
+    Outgoing,
+    Receipt,
+    ReceiptOutcome,
+    Submission,
+    Submitted,
+)
+from ..core.schedule import Lane
+from ..core.states import Event, State
+from . import (
+    arrivals,
+    blobs,
+    deliveries,
+    forgetting,
+    handover,
+    journal,
+    receipts,
+    submissions,
+    views,
+)
+from . import (
+    kept as keeping,
+)
+from .database import Connection
+from .migrations import bring_up
+from .storelock import StoreLock
+from .transaction import Node
+from .writer import WINDOW, Writer
+
+if TYPE_CHECKING:
+    from ..core.ports import Store
+
+GIB = 1024**3  # bytes
+
+
+def _no_crash(point: str) -> None:
+    """Die nowhere."""
+
+
+class SqlStore:
+    """See `core.ports.Store` for what each operation promises; made by `open`."""
+
+    def __init__(
+        self,
+        path: Path,
+        lock: StoreLock,
+        writer: Writer,
+        *,
+        longest: timedelta,
+        quarantine_quota: int,
+    ) -> None:
+        self._path = path
+        self._lock = lock
+        self._writer = writer
+        self._longest = longest
+        self._quota = quarantine_quota
+        self._here = threading.local()
+        self._readers: list[Connection] = []
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        exclusive: bool,
+        node: str,
+        mailroom_of: Callable[[str], str | None],
+        longest: timedelta,
+        quarantine_quota: int = GIB,
+        crash: Callable[[str], None] = _no_crash,
+        window: float = WINDOW,
+        committed: Callable[[], None] = lambda: None,
+    ) -> SqlStore:
+        """Open a store, made or migrated if need be.
+
+        Args:
+            path: the database file; its folder exists.
+            exclusive: True for the daemon: no other daemon may serve this store.
+            node: our node id, for the source of events.
+            mailroom_of: vhost of an organ's mailroom, None when it has none.
+            longest: the longest wait of the schedule; a next try further ahead counts as come.
+            quarantine_quota: bytes kept per connection of the axis.
+            crash: called at the crash points (see `writer`).
+            window: longest time to collect operations under load, seconds.
+            committed: called on the event loop of the callers after each commit.
+
+        Raises:
+            StoreBusy: another daemon serves it, or its tables are older and in use.
+            StoreError: it cannot be opened.
+        """
+        lock = StoreLock(path.with_name(path.name + ".lock"))
+        try:
+            if exclusive:
+                lock.take()
+            bring_up(path, lock)
+            surroundings = Node(f"/node/{node}", mailroom_of)
+            writer = Writer(
+                Connection(path), surroundings, crash=crash, window=window, committed=committed
+            )
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, lock, writer, longest=longest, quarantine_quota=quarantine_quota)
+
+    def close(self) -> None:
+        """Commit what waits, then close everything; closing twice does nothing."""
+        self._writer.close()
+        while self._readers:
+            self._readers.pop().close()
+        self._here = threading.local()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _reader(self) -> Connection:
+        """The reading connection of this thread."""
+        connection: Connection | None = getattr(self._here, "connection", None)
+        if connection is None:
+            connection = self._here.connection = Connection(self._path)
+            self._readers.append(connection)
+        return connection
+
+    # -- outgoing ---------------------------------------------------------------------------
+    async def submit(
+        self, submission: Submission, reply: Callable[[Submitted], MailroomMessage] | None = None
+    ) -> Submitted:
+        await self._write_large(submission.sha256, submission.data, submission.submitted_at)
+        return await self._writer.write(
+            "submit", lambda work: submissions.submit(work, submission, reply)
+        )
+
+    def find_submission(
+        self, origin: Origin | None, identity: tuple[str, str, int] | None, content_sha256: str
+    ) -> Submitted | None:
+        return submissions.find(self._reader, origin, identity, content_sha256)
+
+    def due(self, lane: Lane, now: datetime, skip: frozenset[int], limit: int) -> Sequence[Due]:
+        return deliveries.due(self._reader, lane, now, self._longest, skip, limit)
+
+    def blob(self, sha256: str) -> bytes:
+        return blobs.read(self._reader, sha256)
+
+    async def record(
+        self,
+        delivery_id: int,
+        event: Event,
+        now: datetime,
+        *,
+        next_try: datetime | None = None,
+        detail: str = "",
+    ) -> State:
+        return await self._writer.write(
+            "record",
+            lambda work: deliveries.record(work, delivery_id, event, now, next_try, detail),
+        )
+
+    async def sweep(self, now: datetime) -> tuple[int, int]:
+        return await self._writer.write(
+            "sweep", lambda work: deliveries.sweep(work, now, self._longest)
+        )
+
+    async def sweep_orphans(self, now: datetime) -> int:
+        return await self._writer.write("sweep_orphans", lambda work: forgetting.forget(work, now))
+
+    # -- incoming ---------------------------------------------------------------------------
+    def find_arrival(self, organ: str, sha256: str) -> str | None:
+        row = arrivals.find(self._reader, organ, sha256)
+        return row["tracking_id"] if row else None
+
+    async def accept(self, arrival: Arrival, receipt: Submission) -> Acceptance:
+        await self._write_large(arrival.sha256, arrival.data, arrival.arrived_at)
+        return await self._writer.write(
+            "accept", lambda work: arrivals.accept(work, arrival, receipt)
+        )
+
+    async def answer_again(self, tracking_id: str, now: datetime) -> int:
+        return await self._writer.write(
+            "answer_again", lambda work: arrivals.answer_again(work, tracking_id, now)
+        )
+
+    async def quarantine(self, kept: Kept, answer: Submission | None) -> bool:
+        await self._write_large(kept.sha256, kept.data, kept.kept_at)
+        return await self._writer.write(
+            "quarantine", lambda work: keeping.quarantine(work, kept, answer, self._quota)
+        )
+
+    async def hold(self, kept: Kept) -> bool:
+        await self._write_large(kept.sha256, kept.data, kept.kept_at)
+        return await self._writer.write("hold", lambda work: keeping.hold(work, kept))
+
+    def held_due(
+        self, now: datetime, limit: int
+    ) -> Sequence[tuple[int, str, bytes, datetime, str]]:
+        return keeping.due(self._reader, now, limit)
+
+    async def settle(self, kept_id: int, now: datetime, outcome: str) -> None:
+        await self._writer.write("settle", lambda work: keeping.settle(work, kept_id, now, outcome))
+
+    async def attempt(self, sha256: str, now: datetime) -> int:
+        return await self._writer.write("attempt", lambda work: keeping.attempt(work, sha256, now))
+
+    # -- receipts ---------------------------------------------------------------------------
+    async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
+        return await self._writer.write("apply_receipt", lambda work: receipts.apply(work, receipt))
+
+    async def note_request(self, receipt: Receipt) -> bool:
+        return await self._writer.write(
+            "note_request", lambda work: receipts.note_request(work, receipt)
+        )
+
+    # -- mailrooms --------------------------------------------------------------------------
+    async def reply(self, message: MailroomMessage, now: datetime) -> None:
+        await self._writer.write("reply", lambda work: work.post(message, now))
+
+    def mailroom_due(self, vhost: str, after: int, limit: int) -> Sequence[Outgoing]:
+        return handover.due(self._reader, vhost, after, limit)
+
+    async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:
+        await self._writer.write("mailroom_sent", lambda work: handover.sent(work, row_ids, now))
+
+    # -- views ------------------------------------------------------------------------------
+    def document(self, ref: str) -> DocumentView:
+        with self._reader.reading():
+            return views.document(self._reader, ref)
+
+    def documents(
+        self, limit: int = 50, *, attention: bool = False, after: str = ""
+    ) -> list[DocumentView]:
+        """Outgoing documents, newest first; `attention`: only those a person should look at;
+        `after`: continue below this tracking id."""
+        with self._reader.reading():
+            return views.documents(self._reader, limit, attention=attention, after=after)
+
+    def receipts_of(self, ref: str) -> list[tuple[str, str, str]]:
+        """(recipient, code, digest) of each receipt of a document, as they came; the bytes are
+        `blob(digest)`."""
+        with self._reader.reading():
+            return views.receipts_of(self._reader, ref)
+
+    def arrival(self, ref: str, organ: str = "") -> ArrivalView:
+        with self._reader.reading():
+            return views.arrival(self._reader, ref, organ)
+
+    def arrivals(self, limit: int = 50, organ: str = "") -> list[ArrivalView]:
+        """Incoming documents, newest first, without their reports."""
+        with self._reader.reading():
+            return views.arrivals(self._reader, limit, organ)
+
+    def statuses_of(self, ref: str) -> list[tuple[str, str]]:
+        """(code, digest) of each status that we said about an arrival, in order."""
+        with self._reader.reading():
+            return views.statuses_of(self._reader, ref)
+
+    def kept(self, ref: str) -> KeptView:
+        with self._reader.reading():
+            return views.kept(self._reader, ref)
+
+    def kept_list(self, held: bool | None = None, limit: int = 50) -> list[KeptView]:
+        """Held (True), quarantined (False) or both, newest first, without their reports."""
+        with self._reader.reading():
+            return views.kept_list(self._reader, limit, held=held)
+
+    def journal_of(self, ref: str) -> list[JournalLine]:
+        """Journal lines about a document, or about an arrival and what we said of it, in order."""
+        with self._reader.reading():
+            return views.journal_of(self._reader, ref)
+
+    def verify_journal(self) -> tuple[int, str]:
+        """(lines, hash of the last). Raises StoreError naming the first broken line."""
+        with self._reader.reading():
+            return journal.verify(self._reader)
+
+    def last_journal_time(self) -> datetime | None:
+        return journal.last_time(self._reader)
+
+    async def _write_large(self, sha256: str, data: bytes, now: datetime) -> None:
+        """Write content over 1 MiB ahead, part by part, so that nobody waits for all of it."""
+        if len(data) <= blobs.CHUNK:
+            return
+        if not await self._writer.write(
+            "begin_content", lambda work: blobs.begin(work, sha256, len(data), now)
+        ):
+            return
+        for seq, part in blobs.parts(data):
+            await self._writer.write("content", partial(blobs.put_part, sha256, seq, part))
+
+
+if TYPE_CHECKING:
+
+    def _implements(store: SqlStore) -> Store:
+        return store

@@ -1,0 +1,297 @@
+"""The tables, as SQLAlchemy Core: what the statements are written against. Nothing here runs.
+
+    blobs, chunks                    envelope bytes, once, by digest
+    submissions, deliveries, origins what we send: an envelope, a row per recipient, who asked
+    receipts                         verified statuses of others about documents of ours
+    arrivals                         what we accepted, once per organ and bytes
+    kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
+    mailroom_messages                what a mailroom is to get, until the broker has confirmed it
+    journal                          append-only, hash-chained
+
+Times are integer microseconds since 1970 UTC, truth values 0 or 1, digests lower-case hex: every
+driver reads and writes them alike. Text has no short limits. Changing a table needs a migration;
+a test compares both.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    and_,
+    literal_column,
+)
+
+metadata = MetaData()
+
+
+def _word(text: str) -> ColumnElement[str]:
+    """A literal in the SQL: a bound parameter would hide a partial index from the planner."""
+    return literal_column(f"'{text}'")
+
+
+def _number(value: int) -> ColumnElement[int]:
+    return literal_column(str(value))
+
+
+# SQLite numbers rows by itself only in a column of type INTEGER.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", _Id, primary_key=True, autoincrement=True)
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _int(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _blob(name: str) -> Column[str]:
+    return Column(name, Text, ForeignKey("blobs.sha256"), nullable=False)
+
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    _int("size"),
+    _int("complete"),  # 0 while parts of a large content arrive and nothing links it yet
+    _int("stored_at"),
+)
+# Partial indexes hold only the rows that can be due, so their cost does not grow with history;
+# their conditions stand in the queries word for word.
+INCOMPLETE = blobs.c.complete == _number(0)
+Index("blobs_incomplete", blobs.c.stored_at, sqlite_where=INCOMPLETE)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("sha256", Text, ForeignKey("blobs.sha256"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    _id(),
+    _text("tracking_id"),
+    _text("kind"),
+    _blob("sha256"),
+    _int("size"),
+    _text("from_organ"),
+    _text("document_id"),
+    _int("business"),
+    _text("number"),
+    _text("notation"),
+    _text("subject"),
+    _text("reference"),  # folded number/notation, for search only
+    _int("priority"),
+    _int("submitted_at"),
+    _text("content_sha256"),
+    _text("status_code"),
+    _int("event_seq"),  # number of the last event about it
+)
+IDENTIFIED = and_(
+    submissions.c.kind == _word("document"),
+    submissions.c.business.in_([_number(0), _number(3)]),
+    submissions.c.document_id != _word(""),
+)
+Index("submissions_name", submissions.c.kind, submissions.c.tracking_id, unique=True)
+Index("submissions_kind", submissions.c.kind, submissions.c.id)
+Index("submissions_sha256", submissions.c.sha256)
+Index("submissions_reference", submissions.c.reference)
+Index(
+    "submissions_identity",
+    submissions.c.from_organ,
+    submissions.c.document_id,
+    submissions.c.business,
+    unique=True,
+    sqlite_where=IDENTIFIED,
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    _id(),
+    Column("tracking_id", Text, nullable=False, unique=True),
+    _text("organ"),
+    _blob("sha256"),
+    _int("size"),
+    _text("from_organ"),
+    _text("document_id"),
+    _int("business"),
+    _text("number"),
+    _text("notation"),
+    _text("subject"),
+    _text("reference"),
+    _text("report"),
+    _int("arrived_at"),
+    _int("signed_at", null=True),
+    _int("handed_over_at", null=True),
+    _text("code"),  # the last one we said
+    _int("asked_at", null=True),  # when its answers were last put back in the queue
+    _int("event_seq"),
+)
+Index("arrivals_bytes", arrivals.c.sha256, arrivals.c.organ, unique=True)
+Index("arrivals_identity", arrivals.c.organ, arrivals.c.from_organ, arrivals.c.document_id)
+Index("arrivals_reference", arrivals.c.reference)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    Column("submission_id", BigInteger, ForeignKey("submissions.id"), nullable=False),
+    _text("to_organ"),
+    _text("kind"),
+    _text("lane"),
+    _text("state"),
+    _text("reason"),
+    _text("held"),  # why a person holds it back; "" if nobody does
+    # of a status: the arrival it answers, and 1 while an earlier answer is to go first
+    Column("answers", BigInteger, ForeignKey("arrivals.id"), nullable=True),
+    _int("waiting"),
+    _int("attempts"),
+    _int("copies"),
+    _int("next_try", null=True),
+    _int("lifetime_ends", null=True),
+    _text("last_error"),
+    _text("code"),
+    _int("code_conflict"),
+)
+_document = deliveries.c.kind == _word("document")
+_queued, _sent = _word("queued"), _word("sent")
+DUE = and_(
+    deliveries.c.state == _queued,
+    deliveries.c.held == _word(""),
+    deliveries.c.waiting == _number(0),
+)
+OVERDUE = and_(deliveries.c.state == _sent, _document)
+ALIVE = and_(deliveries.c.state.in_([_queued, _sent]), _document)
+ANSWER = deliveries.c.answers.is_not(None)
+Index("deliveries_due", deliveries.c.lane, deliveries.c.next_try, sqlite_where=DUE)
+Index("deliveries_overdue", deliveries.c.next_try, sqlite_where=OVERDUE)
+Index("deliveries_lifetime", deliveries.c.lifetime_ends, sqlite_where=ALIVE)
+Index("deliveries_of", deliveries.c.submission_id, deliveries.c.state)
+Index("deliveries_to", deliveries.c.submission_id, deliveries.c.to_organ)
+Index("deliveries_answer", deliveries.c.answers, deliveries.c.state, sqlite_where=ANSWER)
+
+origins = Table(
+    "origins",
+    metadata,
+    Column("vhost", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("submission_id", BigInteger, ForeignKey("submissions.id"), nullable=False),
+    _int("at"),
+)
+Index("origins_at", origins.c.at)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    _id(),
+    Column("sha256", Text, ForeignKey("blobs.sha256"), nullable=False, unique=True),
+    # exactly one of both: a document of ours, or (status 13) an arrival
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=True),
+    Column("arrival_id", BigInteger, ForeignKey("arrivals.id"), nullable=True),
+    _text("code"),
+    _text("note"),
+    _text("from_organ"),
+    _int("signed_at", null=True),
+    _int("recorded_at"),
+    _text("staff"),
+    _text("report"),
+)
+Index("receipts_delivery", receipts.c.delivery_id)
+Index("receipts_arrival", receipts.c.arrival_id)
+
+kept = Table(
+    "kept",
+    metadata,
+    _id(),
+    _text("organ"),
+    _text("sha256"),  # of the whole
+    _blob("blob"),  # of what is stored: the whole, or its beginning
+    _int("size"),
+    _text("state"),  # held, quarantined, settled
+    _text("reason"),
+    _text("detail"),
+    _text("report"),
+    _text("connection"),
+    _text("from_organ"),
+    _text("document_id"),
+    _int("kept_at"),
+    _int("recheck_at", null=True),
+    _int("truncated"),
+    _int("copies"),
+    _text("outcome"),
+)
+Index("kept_bytes_of", kept.c.sha256, kept.c.organ, unique=True)
+HELD = kept.c.state == _word("held")
+Index("kept_recheck", kept.c.recheck_at, sqlite_where=HELD)
+
+kept_bytes = Table(
+    "kept_bytes",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    _int("bytes"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    _int("count"),
+    _int("at"),
+)
+Index("attempts_at", attempts.c.at)
+
+mailroom_messages = Table(
+    "mailroom_messages",
+    metadata,
+    _id(),
+    _text("vhost"),
+    _text("routing_key"),
+    _text("message_id"),
+    _text("type"),
+    _text("content_type"),
+    _text("correlation_id"),
+    _text("headers"),
+    Column("body", LargeBinary, nullable=True),
+    Column("blob", Text, ForeignKey("blobs.sha256"), nullable=True),
+    _int("created_at"),
+    _int("sent_at", null=True),
+    sqlite_autoincrement=True,  # a number is never used twice: the order must hold
+)
+UNSENT = mailroom_messages.c.sent_at.is_(None)
+CONFIRMED = mailroom_messages.c.sent_at.is_not(None)
+Index(
+    "mailroom_messages_due",
+    mailroom_messages.c.vhost,
+    mailroom_messages.c.id,
+    sqlite_where=UNSENT,
+)
+Index("mailroom_messages_sent", mailroom_messages.c.sent_at, sqlite_where=CONFIRMED)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _int("at"),
+    _text("ref"),
+    _text("line"),
+    _text("hash"),
+)
+Index("journal_ref", journal.c.ref, journal.c.number)

@@ -1,0 +1,205 @@
+"""The one writer thread: operations that wait together share one transaction and one fsync.
+
+An operation is a function of a `Transaction`. Each runs in its own savepoint, so a refused one
+undoes only itself; each caller gets its result only after the COMMIT. A transaction that cannot
+be committed fails all of them, and the writer takes nothing more: the daemon stops.
+
+The window adapts: after a batch of one the next is committed at once; under load the writer
+collects up to 10 ms. A caller that is cancelled meanwhile changes nothing for the others.
+
+It knows neither tables nor rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..core.errors import StoreError
+from .database import Connection
+from .transaction import Node, Transaction, TransactionLost
+
+T = TypeVar("T")
+
+WINDOW = 0.010  # seconds; 10 ms against 0 brought 13 % more documents/s at 64 in flight
+WINDOW_STEP = 0.001  # seconds of window for each operation of the last batch beyond the first
+BATCH_MAX = 512  # operations in a transaction: bounds the journal lines held in memory
+
+
+def _nobody() -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class Job:
+    """An operation and who waits for it."""
+
+    name: str
+    operation: Callable[[Transaction], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    result: Any = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        """Give the caller its outcome, on its own loop; a cancelled caller gets nothing."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Writer:
+    """Owns the writing connection and its thread.
+
+    Args:
+        connection: used by the thread alone from now on; closed with it.
+        node: whose store it is.
+        crash: called as crash("before:<name>") just before the COMMIT of a batch that holds an
+            operation of that name, and crash("after:<name>") just after; tests die there.
+        window: longest time to collect under load, seconds.
+        committed: called on the callers' event loop after each commit: there may be work.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        node: Node,
+        *,
+        crash: Callable[[str], None],
+        window: float = WINDOW,
+        committed: Callable[[], None] = _nobody,
+    ) -> None:
+        self._committed = committed
+        self._connection = connection
+        self._node = node
+        self._crash = crash
+        self._window = window
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._broken: StoreError | None = None
+        self._closed = False
+        self.batches = 0  # transactions committed, for measuring
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, name: str, operation: Callable[[Transaction], T]) -> T:
+        """Run an operation; when this returns, it is on disk.
+
+        Raises:
+            what the operation raised: it alone was undone.
+            StoreError: nothing of it is on disk.
+        """
+        if self._broken is not None:
+            raise StoreError(f"the store has stopped: {self._broken}")
+        if self._closed:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(Job(name, operation, future, loop))
+        return await future
+
+    def close(self) -> None:
+        """Commit what waits, end the thread and close the connection."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            self._thread.join()
+            self._connection.close()
+
+    def _work(self) -> None:
+        size = 1
+        while batch := self._collect(size):
+            self._commit(batch)
+            self._settle(batch)
+            size = len(batch)
+
+    def _collect(self, last: int) -> list[Job]:
+        """Wait for an operation, then for those that come within the window."""
+        first = self._jobs.get()
+        if first is None:
+            return []
+        batch = [first]
+        until = time.monotonic() + min(self._window, (last - 1) * WINDOW_STEP)
+        while len(batch) < BATCH_MAX:
+            job = self._next(until)
+            if job is None:
+                break
+            batch.append(job)
+        return batch
+
+    def _next(self, until: float) -> Job | None:
+        wait = until - time.monotonic()
+        try:
+            job = self._jobs.get(timeout=wait) if wait > 0 else self._jobs.get_nowait()
+        except queue.Empty:
+            return None
+        if job is None:  # closing: this batch is the last, and _work is to see the end again
+            self._jobs.put(None)
+        return job
+
+    def _commit(self, batch: Sequence[Job]) -> None:
+        if self._broken is not None:
+            return self._fail(batch, self._broken)
+        try:
+            self._transact(batch)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the callers must be told
+            self._broken = error if isinstance(error, StoreError) else StoreError(repr(error))
+            self._fail(batch, self._broken)
+            self._roll_back()
+        return None
+
+    def _transact(self, batch: Sequence[Job]) -> None:
+        transaction = Transaction(self._connection, self._node)
+        names = dict.fromkeys(job.name for job in batch)
+        self._connection.command("BEGIN IMMEDIATE")
+        for job in batch:
+            _run(job, transaction)
+        transaction.flush()
+        for name in names:
+            self._crash(f"before:{name}")
+        self._connection.command("COMMIT")
+        self.batches += 1
+        for name in names:
+            self._crash(f"after:{name}")
+
+    def _settle(self, batch: Sequence[Job]) -> None:
+        """Wake the callers, with one call into each event loop."""
+        for loop in dict.fromkeys(job.loop for job in batch):
+            jobs = [job for job in batch if job.loop is loop]
+            try:
+                loop.call_soon_threadsafe(self._settle_here, jobs)
+            except RuntimeError:  # the loop was closed: nobody waits any more
+                continue
+
+    def _settle_here(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            job.settle()
+        self._committed()
+
+    def _fail(self, batch: Sequence[Job], error: StoreError) -> None:
+        for job in batch:
+            job.error = StoreError(f"nothing was stored: {error}")
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with suppress(StoreError):  # it is broken already; closing rolls back, too
+                self._connection.command("ROLLBACK")
+
+
+def _run(job: Job, transaction: Transaction) -> None:
+    if job.future.cancelled():
+        return
+    try:
+        job.result = transaction.attempt(job.operation)
+    except TransactionLost:
+        raise
+    except Exception as error:  # noqa: BLE001  # it is the caller's, who gets it
+        job.error = error
