@@ -1,14 +1,14 @@
 """What can go wrong, by whose fault and whether trying again can help.
 
-    DocexchangeError
-      Misuse              ours                         -> fix the program
-      ConfigError         the operator's               -> fix the file (file:line)
-      StoreError          the machine's                -> nothing was changed; stop, restart
-      Deferred            the world's, for now         -> try again
-      DeliveryRefused     the world's, for good        -> tell a person
-      SubmissionRefused   the submitter's              -> tell the submitter; nothing was stored
-      Conflict            of state                     -> nothing was changed; look, then decide
-      NotFound            the asker's                  -> name something that is here
+DocexchangeError
+  Misuse              ours                         -> fix the program
+  ConfigError         the operator's               -> fix the file (file:line)
+  StoreError          the machine's                -> nothing was changed; stop, restart
+  Deferred            the world's, for now         -> try again
+  DeliveryRefused     the world's, for good        -> tell a person
+  SubmissionRefused   the submitter's              -> tell the submitter; nothing was stored
+  Conflict            of state                     -> nothing was changed; look, then decide
+  NotFound            the asker's                  -> name something that is here
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What we do with a verdict, and what we refuse at the door: rules only.
 
-    TOTAL-PASSED and for us            accept
-    settles by itself                  hold, judge again later
-    anything else                      quarantine; answered 02 only when signature and organ passed
+TOTAL-PASSED and for us            accept
+settles by itself                  hold, judge again later
+anything else                      quarantine; answered 02 only when signature and organ passed
 """
 
 from __future__ import annotations

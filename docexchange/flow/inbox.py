@@ -78,7 +78,9 @@ async def _take(envelope: Envelope, *, redelivered: bool, world: World, now: dat
         await world.store.answer_again(known, now)
         return Outcome.ANSWERED_AGAIN
     if not _served(envelope.organ, world):
-        return await _quarantine(envelope, None, "NOT_FOR_US", "routed to an organ not served here", world, now)
+        return await _quarantine(
+            envelope, None, "NOT_FOR_US", "routed to an organ not served here", world, now
+        )
     if redelivered:
         attempt = await world.store.attempt(envelope.sha256, now)
         if attempt >= world.limits.poison_attempts:
@@ -192,7 +194,9 @@ async def _take_status(
 
 
 async def _hold(envelope: Envelope, report: Report, world: World, now: datetime) -> Outcome:
-    kept = _kept(envelope, report, report.reason, report.explain("vi"), now, now + world.limits.recheck)
+    kept = _kept(
+        envelope, report, report.reason, report.explain("vi"), now, now + world.limits.recheck
+    )
     if await world.store.hold(kept):
         log.info("held", sha256=envelope.sha256, organ=envelope.organ, reason=report.reason)
     return Outcome.HELD
@@ -203,7 +207,12 @@ async def _quarantine(
 ) -> Outcome:
     """Keep it for a person; answer 02 only to a proven sender of a document (QĐ 28 Art 9.1)."""
     answer = None
-    if report and report.kind == "document" and sender_is_proven(report) and _served(envelope.organ, world):
+    if (
+        report
+        and report.kind == "document"
+        and sender_is_proven(report)
+        and _served(envelope.organ, world)
+    ):
         answer = receipts.answer(
             receipts.About.claimed(report, envelope.sha256),
             StatusCode.REJECTED,

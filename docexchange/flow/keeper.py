@@ -34,6 +34,13 @@ async def keep(*, world: World, now: datetime) -> None:
     await recheck(world=world, now=now)
 
 
+async def tidy(*, world: World, now: datetime) -> None:
+    """Forget what nobody can need any more; for now and then, not for every round."""
+    rows = await world.store.sweep_orphans(now)
+    if rows:
+        log.info("tidied", rows=rows)
+
+
 async def recheck(*, world: World, now: datetime) -> int:
     """Judge held envelopes again; returns how many have settled."""
     settled = 0

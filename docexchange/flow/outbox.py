@@ -163,7 +163,6 @@ class Sender:
         self._clock = clock
         self._window = window
         self._in_hand: dict[Lane, dict[int, asyncio.Task[None]]] = {lane: {} for lane in Lane}
-        self.progress = asyncio.Event()  # set whenever a publish has ended
 
     def pump(self, now: datetime) -> int:
         """Start publishing what is due; returns how many were started.
@@ -212,8 +211,6 @@ class Sender:
                 now,
                 next_try=now + world.schedule.receipt_in(due.copies + 1, world.spread()),
             )
-        finally:
-            self.progress.set()
 
     async def _publish(self, due: Due) -> None:
         headers = {

@@ -297,5 +297,7 @@ async def apply(receipt: Receipt, *, world: World) -> ReceiptOutcome:
     if outcome is ReceiptOutcome.BAD_RECEIPT:
         log.warning("bad_receipt", sender=receipt.from_organ, document_id=receipt.document_id)
     else:
-        log.info("acknowledged", sender=receipt.from_organ, code=receipt.code, outcome=outcome.value)
+        log.info(
+            "acknowledged", sender=receipt.from_organ, code=receipt.code, outcome=outcome.value
+        )
     return outcome

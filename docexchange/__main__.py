@@ -1,0 +1,7 @@
+"""`python -m docexchange` is the command `docexchange`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

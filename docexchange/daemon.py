@@ -1,0 +1,212 @@
+"""The composition root: builds the edges, runs the loops, orders the shutdown.
+
+Five loops in one task group: *sender*, *receiver*, *keeper*, and per mailroom *desk* (takes) and
+*porter* (hands over). Only bugs and StoreError end the group; the supervisor then restarts the
+process, and the store is the memory.
+
+Stopping (SIGTERM): take nothing new, finish and commit what is in hand, close the broker, then
+the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from .compose import build_world, crash_point, open_store
+from .config import Config
+from .core.errors import Deferred
+from .core.ports import Clock, Incoming, MailroomIncoming
+from .core.world import World
+from .edges.axis import Axis
+from .edges.clock import WallClock
+from .edges.mailroom import Mailrooms
+from .edges.store import SqlStore
+from .flow import inbox, keeper, mailroom
+from .flow.outbox import Sender
+
+log = structlog.get_logger()
+
+POLL = 1.0  # s; a command line beside us may have queued something
+KEEP_EVERY = 1.0  # s between two rounds of the keeper
+TIDY_EVERY = 3600  # rounds of the keeper between two tidyings
+RETRY = 5.0  # s before a message is tried again whose answer could not be signed
+GRACE = 30.0  # s for what is in hand when we are told to stop
+
+
+@dataclass
+class Daemon:
+    """One running node."""
+
+    config: Config
+    world: World
+    store: SqlStore
+    clock: Clock
+    axis: Axis
+    mailrooms: Mailrooms | None
+
+    def __post_init__(self) -> None:
+        outstanding = self.config.axis.outstanding_confirms
+        self.sender = Sender(self.world, self.axis, self.clock, outstanding)
+        self._in_hand: set[asyncio.Task[None]] = set()
+        self._wakers: list[asyncio.Event] = []
+
+    def committed(self) -> None:
+        """Something was committed: whoever waits for work looks at once."""
+        for waker in self._wakers:
+            waker.set()
+
+    def _waker(self) -> asyncio.Event:
+        waker = asyncio.Event()
+        self._wakers.append(waker)
+        return waker
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then finish what is in hand.
+
+        Raises:
+            ExceptionGroup: of StoreError or a bug; the store is as its last commit left it.
+        """
+        async with asyncio.TaskGroup() as group:
+            connections = [group.create_task(self.axis.run())]
+            loops = [
+                group.create_task(self._send()),
+                group.create_task(self._receive(group)),
+                group.create_task(self._keep()),
+            ]
+            if self.mailrooms is not None:
+                connections.append(group.create_task(self.mailrooms.run()))
+                loops += self._mailroom_loops(group, self.mailrooms)
+            log.info("started", node=self.config.node, organs=sorted(self.config.organs))
+            await stop.wait()
+            log.info("stopping", in_hand=len(self._in_hand))
+            await self._finish(loops)
+            for connection in connections:
+                connection.cancel()
+        log.info("stopped")
+
+    async def _finish(self, loops: list[asyncio.Task[None]]) -> None:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.wait(loops)
+        try:
+            async with asyncio.timeout(GRACE):
+                while self._in_hand:
+                    await asyncio.wait(self._in_hand)
+                await self.sender.drain()
+        except TimeoutError:
+            log.warning("left_in_hand", count=len(self._in_hand))
+            for task in self._in_hand:
+                task.cancel()
+
+    async def _send(self) -> None:
+        committed = self._waker()
+        while True:
+            committed.clear()
+            self.sender.pump(self.clock.now())
+            await _soon(committed)
+
+    async def _receive(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            incoming = await self.axis.receive()
+            self._hold_in_hand(group, self._take(incoming))
+
+    async def _take(self, incoming: Incoming) -> None:
+        while True:
+            try:
+                await inbox.receive(incoming, world=self.world, now=self.clock.now())
+            except Deferred as deferred:  # not acked: the broker keeps it until we can answer
+                log.error("cannot_sign", why=str(deferred))
+                await asyncio.sleep(RETRY)
+            else:
+                return
+
+    async def _keep(self) -> None:
+        for round_ in itertools.count():
+            try:
+                await keeper.keep(world=self.world, now=self.clock.now())
+                if round_ % TIDY_EVERY == 0:
+                    await keeper.tidy(world=self.world, now=self.clock.now())
+            except Deferred as deferred:
+                log.error("cannot_sign", why=str(deferred))
+            await asyncio.sleep(KEEP_EVERY)
+
+    def _mailroom_loops(
+        self, group: asyncio.TaskGroup, mailrooms: Mailrooms
+    ) -> list[asyncio.Task[None]]:
+        counters = {
+            vhost: mailroom.Counter(vhost, self.config.organs_of(vhost))
+            for vhost in self.config.vhosts()
+        }
+        porters = [group.create_task(self._hand_over(vhost, mailrooms)) for vhost in counters]
+        return [group.create_task(self._take_submissions(group, mailrooms, counters)), *porters]
+
+    async def _take_submissions(
+        self, group: asyncio.TaskGroup, mailrooms: Mailrooms, counters: dict[str, mailroom.Counter]
+    ) -> None:
+        while True:
+            incoming = await mailrooms.receive()
+            counter = counters[incoming.vhost]
+            self._hold_in_hand(group, self._take_submission(incoming, counter))
+
+    async def _take_submission(self, incoming: MailroomIncoming, counter: mailroom.Counter) -> None:
+        await mailroom.take(incoming, counter, world=self.world, now=self.clock.now())
+
+    async def _hand_over(self, vhost: str, mailrooms: Mailrooms) -> None:
+        committed = self._waker()
+        while True:
+            committed.clear()
+            confirmed, why = await mailroom.hand_over(
+                vhost, mailrooms, world=self.world, clock=self.clock
+            )
+            if why:
+                log.info("mailroom_waits", vhost=vhost, why=why)
+                await asyncio.sleep(POLL)
+            elif not confirmed:
+                await _soon(committed)
+
+    def _hold_in_hand(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+        task = group.create_task(work)
+        self._in_hand.add(task)
+        task.add_done_callback(self._in_hand.discard)
+
+
+async def _soon(event: asyncio.Event) -> None:
+    """Wait for an event, but not longer than POLL: a command line may have queued something."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(POLL):
+            await event.wait()
+
+
+async def serve(config: Config) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError, StoreBusy: at the start; nothing was changed.
+        ExceptionGroup: of StoreError or a bug; the store is as its last commit left it.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    clock = WallClock()
+    running: list[Daemon] = []
+    with open_store(
+        config,
+        exclusive=True,
+        crash=crash_point(config),
+        committed=lambda: [daemon.committed() for daemon in running] and None,
+    ) as store:
+        world = build_world(config, store, clock)
+        axis = Axis(config)
+        mailrooms = Mailrooms(config) if config.mailroom else None
+        daemon = Daemon(config, world, store, clock, axis, mailrooms)
+        running.append(daemon)
+        await daemon.run(stop)

@@ -1,0 +1,110 @@
+"""A mailroom system (văn thư) as an integrator would write it: a stock AMQP client and no more.
+
+It knows the contract in docexchange/README.md and nothing of the daemon. It declares nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import uuid
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage
+
+
+class Clerk:
+    """The clerk's program of one organ.
+
+    Args:
+        organ: OrganId.
+        url: AMQP URL of the mailroom's vhost, with the mailroom's own login.
+        login: that login, sent as user_id.
+    """
+
+    def __init__(self, organ: str, url: str, login: str) -> None:
+        self.organ = organ
+        self._url = url
+        self._login = login
+        self.inbox: dict[str, AbstractIncomingMessage] = {}  # by message_id: stored once
+        self.repeated = 0  # copies of what was already stored
+        self.replies: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self._stack = contextlib.AsyncExitStack()
+
+    async def open(self) -> None:
+        """Connect and start reading inbox, replies and events; reconnects by itself."""
+        connection = await aio_pika.connect_robust(self._url, reconnect_interval=1)
+        await self._stack.enter_async_context(connection)
+        self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await self._channel.set_qos(prefetch_count=10)
+        self._submit = await self._channel.get_exchange("mr.submit", ensure=False)
+        for queue, handle in (
+            ("mr.inbox", self._store),
+            ("mr.replies", self._note_reply),
+            ("mr.events", self._note_event),
+        ):
+            await (await self._channel.get_queue(queue, ensure=False)).consume(handle)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._stack.aclose()
+
+    async def submit(self, edxml: bytes) -> str:
+        """Hand a finished edXML to our node; returns the message_id (the reply's key)."""
+        return await self._publish(
+            "submit.document", "document.submit.v1", "application/xml", edxml
+        )
+
+    async def report(self, tracking_id: str, code: str, note: str = "") -> str:
+        """Report a processing status about a document of our inbox."""
+        asked = {
+            "tracking_id": tracking_id,
+            "code": code,
+            "note": note,
+            "staff": {"name": "Trần Thị B", "department": "Văn thư"},
+        }
+        body = json.dumps(asked, ensure_ascii=False).encode()
+        return await self._publish("submit.status", "status.report.v1", "application/json", body)
+
+    async def reply_to(self, message_id: str, limit: float = 20.0) -> dict[str, Any]:
+        """The node's reply to a submission. Raises TimeoutError after `limit` seconds."""
+        async with asyncio.timeout(limit):
+            while message_id not in self.replies:
+                await asyncio.sleep(0.02)
+        return self.replies[message_id]
+
+    async def _publish(self, key: str, kind: str, content_type: str, body: bytes) -> str:
+        message_id = str(uuid.uuid4())
+        await self._submit.publish(
+            aio_pika.Message(
+                body,
+                message_id=message_id,
+                type=kind,
+                content_type=content_type,
+                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                user_id=self._login,
+                reply_to="mr.replies",
+                headers={"x-contract": "mailroom/1"},
+            ),
+            routing_key=key,
+            mandatory=True,
+        )
+        return message_id
+
+    async def _store(self, message: AbstractIncomingMessage) -> None:
+        if message.message_id in self.inbox:
+            self.repeated += 1
+        else:
+            self.inbox[message.message_id or ""] = message
+        await message.ack()
+
+    async def _note_reply(self, message: AbstractIncomingMessage) -> None:
+        self.replies[message.correlation_id or ""] = json.loads(message.body)
+        await message.ack()
+
+    async def _note_event(self, message: AbstractIncomingMessage) -> None:
+        self.events.append(json.loads(message.body))
+        await message.ack()
