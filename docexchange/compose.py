@@ -1,4 +1,4 @@
-"""From a config to the surroundings that the paths are given: the same for daemon and command line."""
+"""From a config to the surroundings of the paths: the same for daemon and command line."""
 
 from __future__ import annotations
 

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from .core.errors import ConfigError
 from .core.policy import Limits
 from .core.schedule import Schedule
-from .edges.private_file import read_private
+from .edges.files import read_private
 from .edges.tomlfile import Section, TomlFile
 
 LANGUAGES = ("vi", "en")
 NODE_FORM = r"[A-Za-z0-9_-]{1,64}"  # it becomes part of queue names
 STORE_FILE = "store.sqlite3"
+QUARANTINE_QUOTA = 2**30  # bytes; 1,000 envelopes of 1 MiB are more than a person looks through
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class Config:
         mailroom: broker of the mailrooms, None when no organ has one.
         retry: waits and lifetimes.
         limits: bounds.
+        quarantine_quota: bytes kept of one sender's connection in quarantine; beyond it only
+            digest, report and the first 64 KiB of an envelope.
         crash_points: True lets the environment kill this process at named points (tests only).
     """
 
@@ -122,6 +125,7 @@ class Config:
     mailroom: BrokerConfig | None
     retry: Schedule
     limits: Limits
+    quarantine_quota: int
     crash_points: bool
 
     @property
@@ -165,8 +169,7 @@ def parse(file: TomlFile) -> Config:
     node = top.section("node")
     node.required("id", "data", "directory", "trust")
     mailroom = _broker(top.section("mailroom"), file, vhost=False)
-    limits = _limits(top.section("limits"))
-    retry = _retry(top.section("retry"))
+    bounds = top.section("limits")
     test = top.section("test")
     nowhere = file.path.parent
     config = Config(
@@ -179,11 +182,12 @@ def parse(file: TomlFile) -> Config:
         organs=_organs(top.section("organs"), mailroom is not None),
         axis=_axis(top.section("axis"), file),
         mailroom=mailroom,
-        retry=retry,
-        limits=limits,
+        retry=_retry(top.section("retry")),
+        limits=_limits(bounds),
+        quarantine_quota=bounds.whole("quarantine_quota", QUARANTINE_QUOTA, 0, 2**40),
         crash_points=test.flag("crash_points"),
     )
-    for section in (node, test, top):
+    for section in (node, bounds, test, top):
         section.close()
     file.done()
     return config
@@ -301,7 +305,7 @@ def _retry(section: Section) -> Schedule:
 
 def _limits(section: Section) -> Limits:
     usual = Limits()
-    limits = Limits(
+    return Limits(
         envelope_bytes=section.whole("envelope_bytes", usual.envelope_bytes, 64 * 1024, 2**30),
         signing_skew=section.span("signing_skew", usual.signing_skew),
         hold_ahead=section.span("hold_ahead", usual.hold_ahead),
@@ -309,5 +313,3 @@ def _limits(section: Section) -> Limits:
         poison_attempts=section.whole("poison_attempts", usual.poison_attempts, 2, 100),
         recipients=section.whole("recipients", usual.recipients, 1, 100_000),
     )
-    section.close()
-    return limits

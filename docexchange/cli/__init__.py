@@ -1,0 +1,101 @@
+"""The command `docexchange`: one file per noun; parse, call, print.
+
+`main` chooses the language, finds the options that may stand anywhere, runs the command and turns
+whatever it raises into one clear sentence on stderr and an exit code (`exits`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import session, words
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Never raises, never shows a traceback unless -v."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file name may hold bytes that are no text
+            stream.reconfigure(errors="replace")
+    words.speak(words.chosen(given, os.environ))
+    session.current = session.Session()
+    try:
+        return _run(given)
+    except SystemExit as ended:  # typer's, at a closed pipe
+        return ended.code if isinstance(ended.code, int) else 1
+    except BaseException as error:  # noqa: BLE001  # this is the last place that can tell of it
+        return _tell(error)
+
+
+def _run(arguments: list[str]) -> int:
+    from .commands import build
+
+    result = build()(hoist(arguments), prog_name="docexchange", standalone_mode=False)
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """Put the options that may stand anywhere (-c, --lang, -v) before the command."""
+    first: list[str] = []
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":
+            rest += [argument, *waiting]
+        elif argument in ("-c", "--config", "--lang"):
+            first += [argument, *([following] if (following := next(waiting, None)) else [])]
+        elif argument.startswith(("--config=", "--lang=")) or argument in ("-v", "--verbose"):
+            first.append(argument)
+        else:
+            rest.append(argument)
+    return first + rest
+
+
+def _tell(error: BaseException) -> int:
+    from typer.exceptions import Abort, TyperException
+
+    from . import exits, show
+
+    if isinstance(error, TyperException):
+        return _usage(error)
+    if isinstance(error, Abort):
+        error = KeyboardInterrupt()
+    code = exits.code_of(error)
+    if code is exits.Exit.BUG:
+        what = exits.masked(show.plain(f"{type(error).__name__}: {error}"))
+        show.note(words.say(f"lỗi của docexchange: {what}", f"a bug of docexchange: {what}"))
+        where = exits.write_report(error)
+        show.note(words.say(f"chi tiết để báo lỗi: {where}", f"details to report: {where}"))
+    else:
+        mark = show.paint(words.say("lỗi:", "error:"), "bad", sys.stderr)
+        text = exits.sentence(error)
+        show.note(f"{mark}\n{text}" if "\n" in text else f"{mark} {text}")
+    if session.current.verbose:
+        import traceback
+
+        show.note("".join(traceback.format_exception(error)))
+    return int(code)
+
+
+def _usage(error: Exception) -> int:
+    from . import exits, show
+
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "docexchange"
+    text = getattr(error, "format_message", lambda: str(error))()
+    show.note(
+        f"{show.paint(words.say('dùng sai:', 'usage:'), 'bad', sys.stderr)} {show.plain(text)}"
+    )
+    show.note(words.say(f"xem: {path} --help", f"see: {path} --help"))
+    return int(exits.Exit.USAGE)
+
+
+def configure(config: Path | None, verbose: bool) -> None:
+    """Take the options that stand before the command."""
+    session.current = session.Session(config, verbose)

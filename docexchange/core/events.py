@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +63,23 @@ class Recipient:
     last_error: str
     code: str
     code_conflict: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields by name; written out, because `asdict` copies deeply and took half of an
+        event's time."""
+        return {
+            "organ": self.organ,
+            "transport": self.transport,
+            "reason": self.reason,
+            "held": self.held,
+            "attempts": self.attempts,
+            "copies": self.copies,
+            "next_try": self.next_try,
+            "lifetime_ends": self.lifetime_ends,
+            "last_error": self.last_error,
+            "code": self.code,
+            "code_conflict": self.code_conflict,
+        }
 
 
 def accepted_reply(
@@ -234,7 +251,7 @@ def _outgoing(
 ) -> dict[str, Any]:
     return _names(subject, "outgoing") | {
         "previous": previous,
-        "recipients": [asdict(recipient)],
+        "recipients": [recipient.as_json()],
         "counts": dict(counts),
     }
 

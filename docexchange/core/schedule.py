@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-_s = timedelta
+_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
 
 
 class Lane(StrEnum):
@@ -34,7 +35,7 @@ class Schedule:
         unconfirmed: waits after the 1st, 2nd, ... publish that was not confirmed; the last repeats.
             15 s .. 1 h then 1.5 h: quick recovery, below Postfix's 4000 s ceiling times two.
         unanswered: waits for a receipt after the 1st, 2nd, ... copy; the last repeats.
-            At most 9 copies in 72 h.
+            The first copy and at most 9 more in 72 h.
         jitter: share by which each wait may differ, so that a hundred nodes do not come back
             in one second.
         lifetime: how long a document is tried (72 h: between eFormidling's 24 h and Postfix's 5 d).
@@ -42,24 +43,24 @@ class Schedule:
     """
 
     unconfirmed: tuple[timedelta, ...] = (
-        _s(seconds=15),
-        _s(seconds=45),
-        _s(minutes=2),
-        _s(minutes=6),
-        _s(minutes=18),
-        _s(hours=1),
-        _s(minutes=90),
+        _MINUTE / 4,
+        _MINUTE * 3 / 4,
+        2 * _MINUTE,
+        6 * _MINUTE,
+        18 * _MINUTE,
+        _HOUR,
+        90 * _MINUTE,
     )
     unanswered: tuple[timedelta, ...] = (
-        _s(minutes=5),
-        _s(minutes=30),
-        _s(hours=2),
-        _s(hours=6),
-        _s(hours=12),
+        5 * _MINUTE,
+        30 * _MINUTE,
+        2 * _HOUR,
+        6 * _HOUR,
+        12 * _HOUR,
     )
     jitter: float = 0.2
-    lifetime: timedelta = _s(hours=72)
-    lifetime_urgent: timedelta = _s(hours=24)
+    lifetime: timedelta = 72 * _HOUR
+    lifetime_urgent: timedelta = 24 * _HOUR
 
     def retry_in(self, attempts: int, spread: float) -> timedelta:
         """Wait after the `attempts`-th publish in a row that was not confirmed (counted from 1).

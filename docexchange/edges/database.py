@@ -150,6 +150,7 @@ def connect(path: Path) -> sqlite3.Connection:
     raw.execute("PRAGMA foreign_keys = ON")
     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     raw.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    raw.execute("PRAGMA temp_store = MEMORY")
     return raw
 
 

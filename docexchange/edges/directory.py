@@ -32,8 +32,8 @@ from pathlib import Path
 
 from keys.certificates import Certificate
 
-from ..core.errors import ConfigError
 from ..core.ports import Organ
+from .files import read_bounded
 from .tomlfile import Section, TomlFile
 
 NEW_FORM = re.compile(r"[A-Y][0-9]{2}(\.[A-Z0-9]+)*")
@@ -88,18 +88,7 @@ class TomlDirectory:
     @classmethod
     def load(cls, path: Path) -> TomlDirectory:
         """Read a directory file. Raises FileError, ConfigError (cannot be read, too large)."""
-        try:
-            with path.open("rb") as opened:
-                data = opened.read(DIRECTORY_BYTES + 1)
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: the directory cannot be read: {error.strerror}",
-                f"{path}: không đọc được danh mục cơ quan: {error.strerror}",
-            ) from error
-        if len(data) > DIRECTORY_BYTES:
-            raise ConfigError(
-                f"{path}: over {DIRECTORY_BYTES:,} bytes", f"{path}: quá {DIRECTORY_BYTES:,} byte"
-            )
+        data = read_bounded(path, DIRECTORY_BYTES)
         return cls(TomlFile(path, data), hashlib.sha256(data).hexdigest())
 
     def organs(self) -> tuple[Organ, ...]:

@@ -16,7 +16,7 @@ from keys.signer import Signer, SoftwareSigner, load_signer
 from keys.trust import Trust, TrustAnchor
 
 from ..core.errors import ConfigError, NotFound
-from .private_file import PRIVATE_FILE_BYTES, read_private
+from .files import read_bounded, read_private
 
 TRUST_FILES_MAX = 1000  # files read from a trust folder; a national list has some dozens
 
@@ -134,20 +134,6 @@ def load_trust(path: Path) -> tuple[Trust, Sequence[str]]:
 def is_demo(certificate: Certificate) -> bool:
     """Whether a certificate is of a demo CA, as its name says: good for trying out only."""
     return "DEMO" in certificate.subject
-
-
-def read_bounded(path: Path) -> bytes:
-    """Read a small public file. Raises ConfigError when it cannot be read or is too large."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(PRIVATE_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}", f"{path}: không đọc được: {error.strerror}"
-        ) from error
-    if len(data) > PRIVATE_FILE_BYTES:
-        raise ConfigError(f"{path}: too large for certificates")
-    return data
 
 
 def _trust_files(path: Path) -> Sequence[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Table, bindparam, or_, select
 
 from ..core.errors import Ambiguous, NotFound
 from . import tables

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..core.errors import ConfigError
+from .files import read_bounded
 
 T = TypeVar("T")
 KeyPath = tuple[str, ...]
@@ -137,13 +138,7 @@ class TomlFile:
     @classmethod
     def read(cls, path: Path) -> TomlFile:
         """Read a file. Raises ConfigError when it cannot be read, FileError as above."""
-        try:
-            return cls(path, path.read_bytes())
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: cannot be read: {error.strerror}",
-                f"{path}: không đọc được: {error.strerror}",
-            ) from error
+        return cls(path, read_bounded(path))
 
     def line(self, key: KeyPath) -> int:
         """The line of a key, or of the nearest table around it; certificates[2] is on the line

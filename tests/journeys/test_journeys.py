@@ -14,8 +14,8 @@ from docexchange.core.states import State
 from docexchange.flow import inbox, outbox, receipts
 from envelopes.pack import pack, with_trace
 from tests.fakes import Faults
-from tests.journeys.theatre import Theatre, document
 from tests.pki import AT, OTHER, P256
+from tests.theatre import Theatre, document
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)

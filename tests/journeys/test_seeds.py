@@ -15,7 +15,7 @@ import pytest
 
 from docexchange.core.states import State
 from tests.fakes import Faults
-from tests.journeys.theatre import Theatre
+from tests.theatre import Theatre
 
 SEEDS = 200
 DOCUMENTS = 4

@@ -1,10 +1,12 @@
-"""A file that only its owner may touch: keys, passphrases, addresses that hold a password.
+"""Reading the files that an operator names: bounded, and secrets only if nobody else can.
 
-The mode is judged on the opened file, so that nothing can change between the look and the read.
+The mode of a secret is judged on the opened file, so that nothing can change between the look and
+the read.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 from ..core.errors import ConfigError, PermissionRefused
 
 # A key, a chain, a passphrase or an address; the largest sensible one is a few KiB.
-PRIVATE_FILE_BYTES = 1024 * 1024
+SMALL_FILE_BYTES = 1024 * 1024
 _CREDENTIAL = "credential:"
 
 
@@ -35,12 +37,34 @@ def read_private(path: Path) -> bytes:
         with place.open("rb") as file:
             if place is path:  # systemd guards its credentials by a folder and an ACL of its own
                 _check_owner(place, os.fstat(file.fileno()))
-            return file.read(PRIVATE_FILE_BYTES)
+            return file.read(SMALL_FILE_BYTES)
     except OSError as error:
-        raise ConfigError(
-            f"{place}: cannot be read: {error.strerror}",
-            f"{place}: không đọc được: {error.strerror}",
-        ) from error
+        raise unreadable(place, error) from error
+
+
+def read_bounded(path: Path, limit: int = SMALL_FILE_BYTES) -> bytes:
+    """Read a public file of at most `limit` bytes. Raises ConfigError: unreadable, too large."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(data) > limit:
+        raise ConfigError(f"{path}: over {limit:,} bytes", f"{path}: quá {limit:,} byte")
+    return data
+
+
+def unreadable(path: Path, error: OSError) -> ConfigError:
+    """The error of a file that cannot be read, in both languages."""
+    known = {
+        errno.ENOENT: "không có tệp này",
+        errno.EACCES: "không có quyền đọc",
+        errno.EISDIR: "là thư mục",
+    }
+    why = known.get(error.errno or 0, error.strerror or str(error))
+    return ConfigError(
+        f"{path}: cannot be read: {error.strerror or error}", f"{path}: không đọc được: {why}"
+    )
 
 
 def _credential(path: Path) -> Path:

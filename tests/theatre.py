@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from docexchange.core.errors import StoreError
+from docexchange.core.errors import NotFound, StoreError
 from docexchange.core.schedule import Schedule
 from docexchange.core.world import World
 from docexchange.edges.directory import TomlDirectory
@@ -24,8 +24,6 @@ from envelopes.pack import new_document
 from keys.signer import Signer
 from tests.fakes import FakeAxis, FakeClock, Faults
 from tests.pki import AT, P256
-
-from docexchange.core.errors import NotFound
 
 NAMES = {"H05": "Bắc Ninh", "H01": "An Giang", "H13": "Cần Thơ"}
 

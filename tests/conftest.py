@@ -1,4 +1,4 @@
-"""An empty store, migrated once, for every journey to copy."""
+"""What many tests share: an empty store, migrated once, for each to copy."""
 
 from __future__ import annotations
 

@@ -1,0 +1,17 @@
+"""A theatre with two nodes for the tests of the paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.theatre import Theatre
+
+
+@pytest.fixture
+def theatre(tmp_path: Path, template: Path) -> Iterator[Theatre]:
+    play = Theatre(tmp_path, template, {"H05": "H05", "H01": "H01"})
+    yield play
+    play.close()

@@ -1,0 +1,241 @@
+"""docexchange.flow.mailroom: submissions, status reports, replies, handing over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from docexchange.core.errors import Deferred
+from docexchange.core.model import MailroomMessage
+from docexchange.flow import mailroom
+from envelopes import edxml
+from tests.theatre import Node, Theatre, document
+
+COUNTER = mailroom.Counter("mr-H05", frozenset({"H05"}))
+
+
+@dataclass
+class Message:
+    """A message of a mailroom, as the edge would hand it over."""
+
+    body: bytes
+    message_id: str = "m-1"
+    routing_key: str = "submit.document"
+    content_type: str = "application/xml"
+    content_encoding: str = ""
+    type: str = ""
+    vhost: str = "mr-H05"
+    headers: Mapping[str, object] = field(default_factory=dict)
+    acked: bool = False
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+class Porter:
+    """A mailroom broker that confirms what it is told to."""
+
+    def __init__(self, confirms: int = 1000) -> None:
+        self.published: list[MailroomMessage] = []
+        self._confirms = confirms
+
+    async def publish(self, message: MailroomMessage) -> None:
+        if len(self.published) >= self._confirms:
+            raise Deferred("not confirmed")
+        self.published.append(message)
+
+
+@pytest.fixture
+def node(theatre: Theatre) -> Node:
+    for each in theatre.nodes.values():
+        each.mailroom = True
+    return theatre.nodes["H05"]
+
+
+async def take(theatre: Theatre, message: Message, counter: mailroom.Counter = COUNTER) -> Any:
+    """Take a message at H05 and read the reply to it."""
+    node = theatre.nodes["H05"]
+    await mailroom.take(message, counter, world=node.world, now=theatre.clock.now())
+    assert message.acked
+    replies = [
+        row.message
+        for row in node.store.mailroom_due(counter.vhost, 0, 100)
+        if row.message.routing_key.startswith("reply.")
+    ]
+    reply = replies[-1]
+    assert reply.correlation_id == message.message_id
+    assert reply.body is not None
+    return json.loads(reply.body)
+
+
+async def test_a_submission_is_accepted(theatre: Theatre, node: Node) -> None:
+    reply = await take(theatre, Message(edxml.write(document(1, ("H01",)))))
+    assert reply["status"] == "accepted"
+    assert reply["duplicate"] is False
+    assert node.store.document(reply["tracking_id"]).number == "1"
+
+
+async def test_the_same_submission_again_is_a_duplicate(theatre: Theatre, node: Node) -> None:
+    body = edxml.write(document(1, ("H01",)))
+    first = await take(theatre, Message(body))
+    again = await take(theatre, Message(body))
+    assert again["tracking_id"] == first["tracking_id"]
+    assert again["duplicate"] is True
+    assert len(node.store.documents()) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "says"),
+    [
+        (Message(b""), "E-FMT-001", "EMPTY"),
+        (Message(b"not xml"), "E-FMT-001", "NOT_XML"),
+        (Message(b"<edXML/>"), "E-FMT-001", "edXML"),
+        (Message(b"<!DOCTYPE a><a/>"), "E-FMT-001", "DTD"),
+        (Message(b"<a/>", message_id=""), "E-FMT-002", "UUID"),
+        (Message(b"<a/>", message_id="x" * 201), "E-FMT-002", "200"),
+        (Message(b"<a/>", content_type="application/json"), "E-FMT-006", "application/json"),
+        (Message(b"<a/>", content_encoding="gzip"), "E-FMT-005", "gzip"),
+        (Message(b" " * 9_000_000), "E-SIZ-001", "9,000,000"),
+        (Message(edxml.write(document(1, ("H99",)))), "E-RTE-001", "H99"),
+        (Message(edxml.write(document(1, ("H01",), sender="H01"))), "E-AUT-001", "H05"),
+    ],
+)
+async def test_a_bad_submission_is_answered_with_a_problem(
+    theatre: Theatre, node: Node, message: Message, code: str, says: str
+) -> None:
+    reply = await take(theatre, message)
+    assert reply["code"] == code
+    assert says in reply["detail"]
+    assert reply["retryable"] is False
+    assert reply["title"]
+    assert reply["title_en"]
+    assert reply["received"]["size"] == len(message.body)
+    assert node.store.documents() == []
+
+
+async def test_the_same_message_id_with_other_content(theatre: Theatre, node: Node) -> None:
+    await take(theatre, Message(edxml.write(document(1, ("H01",)))))
+    reply = await take(theatre, Message(edxml.write(document(2, ("H01",)))))
+    assert reply["code"] == "E-DUP-002"
+
+
+def status(tracking_id: str, code: str, **more: object) -> Message:
+    body = json.dumps({"tracking_id": tracking_id, "code": code, **more}).encode()
+    return Message(
+        body,
+        message_id=f"s-{code}",
+        routing_key="submit.status",
+        content_type="application/json",
+    )
+
+
+async def arrived_at_h05(theatre: Theatre) -> str:
+    await theatre.send(7, ("H05",), sender="H01")
+    await theatre.settle()
+    return theatre.nodes["H05"].store.arrivals()[0].tracking_id
+
+
+async def test_statuses_are_reported_in_order(theatre: Theatre, node: Node) -> None:
+    ref = await arrived_at_h05(theatre)
+    for code in ("03", "05", "06"):
+        reply = await take(theatre, status(ref, code, note="đang làm", staff={"name": "B"}))
+        assert reply["status"] == "accepted"
+    await theatre.settle()
+    sender = theatre.nodes["H01"].store
+    delivery = sender.documents()[0].deliveries[0]
+    assert [line.code for line in delivery.history] == ["01", "03", "05", "06"]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (status("REF", "99"), "E-STA-001"),
+        (status("REF", "01"), "E-STA-001"),
+        (status("REF", "13"), "E-STA-001"),
+        (status("REF", "02"), "E-STA-003"),
+        (status("nothing-like-it", "03"), "E-REF-001"),
+        (status("REF", "03", staff="B"), "E-FMT-004"),
+        (status("REF", "03", note=5), "E-FMT-004"),
+        (status("", "03"), "E-FMT-004"),
+    ],
+)
+async def test_a_bad_status_report(
+    theatre: Theatre, node: Node, message: Message, code: str
+) -> None:
+    ref = await arrived_at_h05(theatre)
+    message.body = message.body.replace(b"REF", ref.encode())
+    reply = await take(theatre, message)
+    assert reply["code"] == code
+    assert node.store.arrivals()[0].code == "01"
+
+
+async def test_going_back_is_refused(theatre: Theatre, node: Node) -> None:
+    ref = await arrived_at_h05(theatre)
+    await take(theatre, status(ref, "05"))
+    reply = await take(theatre, status(ref, "03"))
+    assert reply["code"] == "E-STA-002"
+    assert "05 -> 03" in reply["detail"]
+
+
+async def test_another_mailroom_may_not_speak_for_it(theatre: Theatre, node: Node) -> None:
+    ref = await arrived_at_h05(theatre)
+    foreign = mailroom.Counter("mr-other", frozenset({"H13"}))
+    reply = await take(theatre, status(ref, "03"), foreign)
+    assert reply["code"] == "E-AUT-001"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"'])
+async def test_a_report_that_is_no_object(theatre: Theatre, node: Node, body: bytes) -> None:
+    message = status("x", "03")
+    message.body = body
+    assert (await take(theatre, message))["code"] == "E-FMT-004"
+
+
+async def test_inbox_events_and_replies_are_handed_over_in_order(
+    theatre: Theatre, node: Node
+) -> None:
+    await take(theatre, Message(edxml.write(document(1, ("H01",)))))
+    await theatre.settle()
+    porter = Porter()
+    count, why = await mailroom.hand_over("mr-H05", porter, world=node.world, clock=theatre.clock)
+    assert (count, why) == (len(porter.published), "")
+    keys = [message.routing_key for message in porter.published]
+    assert keys == ["reply.accepted", "event.H05", "event.H05", "event.H05"]
+    again, _ = await mailroom.hand_over("mr-H05", porter, world=node.world, clock=theatre.clock)
+    assert again == 0
+
+
+async def test_the_inbox_message_is_the_envelope_byte_for_byte(
+    theatre: Theatre, node: Node
+) -> None:
+    ref = await theatre.send(1, ("H01",))
+    await theatre.settle()
+    receiver = theatre.nodes["H01"]
+    porter = Porter()
+    await mailroom.hand_over("mr-H01", porter, world=receiver.world, clock=theatre.clock)
+    message = porter.published[0]
+    arrival = receiver.store.arrivals()[0]
+    assert message.body == node.store.blob(node.store.document(ref).sha256)
+    assert message.message_id == arrival.tracking_id
+    assert message.headers["x-verdict"] == "TOTAL-PASSED"
+    assert arrival.handed_over_at == theatre.clock.now()
+
+
+async def test_what_is_not_confirmed_comes_again_under_the_same_id(
+    theatre: Theatre, node: Node
+) -> None:
+    for number in (1, 2, 3):
+        await take(theatre, Message(edxml.write(document(number, ("H01",))), f"m-{number}"))
+    weak = Porter(confirms=1)
+    assert await mailroom.hand_over("mr-H05", weak, world=node.world, clock=theatre.clock) == (
+        1,
+        "not confirmed",
+    )
+    strong = Porter()
+    await mailroom.hand_over("mr-H05", strong, world=node.world, clock=theatre.clock)
+    handed = [message.message_id for message in (*weak.published, *strong.published)]
+    assert len(handed) == len(set(handed)) == 3

@@ -1,0 +1,126 @@
+"""docexchange.flow.outbox: the door, the queue, the sender."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from docexchange.core.errors import Conflict, SubmissionRefused
+from docexchange.core.model import Origin
+from docexchange.core.policy import Limits
+from docexchange.core.schedule import Lane
+from docexchange.core.states import State
+from docexchange.flow import outbox
+from envelopes.model import Attachment, Document, Organization, OtherInfo
+from tests.theatre import Theatre, document
+
+
+async def submit(theatre: Theatre, made: Document, origin: Origin | None = None) -> str:
+    world = theatre.nodes["H05"].world
+    taken = await outbox.submit(made, world=world, now=theatre.clock.now(), origin=origin)
+    return taken.tracking_id
+
+
+def nothing_stored(theatre: Theatre) -> bool:
+    store = theatre.nodes["H05"].store
+    return store.documents() == [] and store.last_journal_time() is None
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "says"),
+    [
+        (document(1, ("H99",)), "E-RTE-001", "H99"),
+        (document(1, ("H02",)), "E-RTE-002", "H05"),
+        (document(1, ("H02.12",)), "E-RTE-002", "H05"),
+        (document(1, ("000.00.00.H02",)), "E-RTE-002", "H05"),
+        (document(1, ()), "E-RTE-004", "0 nơi nhận"),
+        (document(1, ("H05",), sender="H01"), "E-AUT-001", "H01"),
+        (
+            replace(document(1, ("H01",)), to=(Organization(organ_id="H01"),) * 2),
+            "E-FMT-015",
+            "H01",
+        ),
+        (replace(document(1, ("H01",)), subject=" "), "E-FMT-020", "Subject"),
+        (replace(document(1, ("H01",)), manifest=()), "E-FMT-020", "manifest"),
+        (
+            replace(
+                document(1, ("H01",)), other_info=OtherInfo(sphere_of_promulgation="TUYỆT MẬT")
+            ),
+            "E-SEC-001",
+            "TUYỆT MẬT",
+        ),
+    ],
+)
+async def test_refused_at_the_door(theatre: Theatre, made: Document, code: str, says: str) -> None:
+    with pytest.raises(SubmissionRefused) as refused:
+        await submit(theatre, made)
+    assert refused.value.code == code
+    assert says in refused.value.detail
+    assert not refused.value.retryable
+    assert nothing_stored(theatre)
+
+
+async def test_ordinary_words_are_not_secret(theatre: Theatre) -> None:
+    made = replace(document(1, ("H01",)), subject="Bảo mật và mật độ dân số")
+    assert await submit(theatre, made)
+
+
+async def test_over_the_limit_names_both_numbers(theatre: Theatre) -> None:
+    node = theatre.nodes["H05"]
+    node.world = replace(node.world, limits=Limits(envelope_bytes=100_000))
+    large = replace(document(1, ("H01",)).attachments[0], content=b"x" * 90_000)
+    with pytest.raises(SubmissionRefused, match="100,000 byte") as refused:
+        await submit(theatre, replace(document(1, ("H01",)), attachments=(large,)))
+    assert refused.value.code == "E-SIZ-001"
+    assert nothing_stored(theatre)
+    small: Attachment = replace(large, content=b"x" * 60_000)
+    assert await submit(theatre, replace(document(1, ("H01",)), attachments=(small,)))
+
+
+async def test_large_documents_are_signed_beside_the_loop(theatre: Theatre) -> None:
+    content = bytes(range(256)) * 4096
+    made = document(1, ("H01",))
+    made = replace(made, attachments=(replace(made.attachments[0], content=content),))
+    ref = await submit(theatre, made)
+    await theatre.settle()
+    delivery = theatre.nodes["H05"].store.document(ref).deliveries[0]
+    assert delivery.state is State.ACKNOWLEDGED
+
+
+async def test_the_same_message_id_with_other_content_is_a_conflict(theatre: Theatre) -> None:
+    origin = Origin("mr-H05", "message-1")
+    first = await submit(theatre, document(1, ("H01",)), origin)
+    assert await submit(theatre, document(1, ("H01",)), origin) == first
+    with pytest.raises(Conflict):
+        await submit(theatre, document(2, ("H01",)), origin)
+
+
+async def test_the_same_number_with_other_content_is_a_conflict(theatre: Theatre) -> None:
+    await submit(theatre, document(1, ("H01",)))
+    with pytest.raises(Conflict):
+        await submit(theatre, document(1, ("H01",), text=" sửa"))
+
+
+@pytest.mark.parametrize(("priority", "lane"), [("0", Lane.NORMAL), ("3", Lane.URGENT)])
+async def test_urgent_documents_go_by_the_urgent_lane(
+    theatre: Theatre, priority: str, lane: Lane
+) -> None:
+    made = replace(document(1, ("H01",)), other_info=OtherInfo(priority_text=priority))
+    await submit(theatre, made)
+    node = theatre.nodes["H05"]
+    node.sender.pump(theatre.clock.now())
+    await node.sender.drain()
+    assert [message.lane for message in theatre.axis.queues["H01"]] == [lane]
+
+
+async def test_the_sender_keeps_to_its_window(theatre: Theatre) -> None:
+    for number in range(1, 21):
+        await submit(theatre, document(number, ("H01",)))
+    node = theatre.nodes["H05"]
+    assert node.sender.pump(theatre.clock.now()) == 8
+    assert node.sender.pump(theatre.clock.now()) == 0  # what is in hand is not taken twice
+    await node.sender.drain()
+    while node.sender.pump(theatre.clock.now()):
+        await node.sender.drain()
+    assert len(theatre.axis.queues["H01"]) == 20
