@@ -33,7 +33,7 @@ _ADD_PART = Query(adding(_c))
 _READ = Query(
     select(_c.c.data)
     .join_from(_c, _b)
-    .where(_c.c.sha256 == bindparam("sha256"), _b.c.complete == 1)
+    .where(_c.c.sha256 == bindparam("sha256"), _b.c.complete == tables.number(1))
     .order_by(_c.c.seq)
 )
 _ORPHANS = Query(

@@ -82,7 +82,7 @@ _WAIT = Query(
 )
 _FIRST_QUEUED = Query(
     select(func.min(_d.c.id).label("id")).where(
-        _d.c.answers == bindparam("answers"), _d.c.state == State.QUEUED.value
+        _d.c.answers == bindparam("answers"), _d.c.state == tables.word(State.QUEUED)
     )
 )
 _COUNTS = Query(

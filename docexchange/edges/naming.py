@@ -11,6 +11,7 @@ import unicodedata
 from sqlalchemy import ColumnElement, Table, bindparam, or_, select
 
 from ..core.errors import Ambiguous, NotFound
+from ..core.states import Kind
 from . import tables
 from .database import Connection, Query, Row
 
@@ -70,7 +71,7 @@ class Names:
         return rows[0]
 
 
-DOCUMENTS = Names(tables.submissions, tables.submissions.c.kind == "document")
+DOCUMENTS = Names(tables.submissions, tables.submissions.c.kind == tables.word(Kind.DOCUMENT))
 ARRIVALS = Names(
     tables.arrivals,
     or_(tables.arrivals.c.organ == bindparam("organ"), bindparam("organ") == ""),

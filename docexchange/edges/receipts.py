@@ -28,7 +28,7 @@ _ABOUT = Query(
     loaded()
     .where(
         _s.c.sha256 == bindparam("received_sha256"),
-        _s.c.kind == Kind.DOCUMENT.value,
+        _s.c.kind == tables.word(Kind.DOCUMENT),
         _d.c.to_organ == bindparam("organ"),
     )
     .limit(1)

@@ -36,7 +36,9 @@ _BY_IDENTITY = Query(
     )
 )
 _BY_BYTES = Query(
-    select(*_names).where(_s.c.sha256 == bindparam("sha256"), _s.c.kind == Kind.DOCUMENT.value)
+    select(*_names).where(
+        _s.c.sha256 == bindparam("sha256"), _s.c.kind == tables.word(Kind.DOCUMENT)
+    )
 )
 _ADD = Query(adding(_s).returning(_s.c.id))
 _ADD_DELIVERY = Query(adding(tables.deliveries))

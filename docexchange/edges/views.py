@@ -31,19 +31,19 @@ _a, _k = tables.arrivals, tables.kept
 _needs_attention = exists().where(
     _d.c.submission_id == _s.c.id,
     or_(
-        _d.c.state == State.UNDELIVERABLE.value,
-        _d.c.held != "",
+        _d.c.state == tables.word(State.UNDELIVERABLE),
+        _d.c.held != tables.word(""),
         _d.c.code == StatusCode.REJECTED.value,
         _d.c.code == StatusCode.CHANGE_REFUSED.value,
         _d.c.code_conflict == 1,
-        (_d.c.state == State.QUEUED.value) & (_d.c.attempts >= TRIED_OFTEN),
-        (_d.c.state != State.ACKNOWLEDGED.value) & (_d.c.copies >= ASKED_TWICE),
+        (_d.c.state == tables.word(State.QUEUED)) & (_d.c.attempts >= TRIED_OFTEN),
+        (_d.c.state != tables.word(State.ACKNOWLEDGED)) & (_d.c.copies >= ASKED_TWICE),
     ),
 )
 _newest = (
     select(_s)
     .where(
-        _s.c.kind == Kind.DOCUMENT.value,
+        _s.c.kind == tables.word(Kind.DOCUMENT),
         or_(bindparam("before") == 0, _s.c.id < bindparam("before")),
     )
     .order_by(_s.c.id.desc())
