@@ -60,6 +60,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 def _tell(error: BaseException) -> int:
     from typer.exceptions import Abort, TyperException
 
+    from ..log import masked
     from . import exits, show
 
     if isinstance(error, TyperException):
@@ -68,7 +69,7 @@ def _tell(error: BaseException) -> int:
         error = KeyboardInterrupt()
     code = exits.code_of(error)
     if code is exits.Exit.BUG:
-        what = exits.masked(show.plain(f"{type(error).__name__}: {error}"))
+        what = masked(show.plain(f"{type(error).__name__}: {error}"))
         show.note(words.say(f"lỗi của docexchange: {what}", f"a bug of docexchange: {what}"))
         where = exits.write_report(error)
         show.note(words.say(f"chi tiết để báo lỗi: {where}", f"details to report: {where}"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docexchange.cli import init
 from docexchange.config import Config, load, url_problem
 from docexchange.core.errors import ConfigError, PermissionRefused
 from docexchange.core.policy import Limits
@@ -51,6 +52,10 @@ def test_the_example_is_a_valid_config_and_shows_the_defaults() -> None:
     assert config.lang == "vi"
     assert not config.crash_points
     assert (config.axis.prefetch_receipts, config.axis.prefetch_normal) == (64, 8)
+
+
+def test_init_writes_the_example() -> None:
+    assert EXAMPLE.read_text(encoding="utf-8") == init.CONFIG
 
 
 def test_the_example_names_every_setting() -> None:
@@ -168,7 +173,7 @@ def test_a_node_without_organs_is_told_how_to_write_one(tmp_path: Path) -> None:
         (
             7,
             "somebody",
-            "is not a setting; known: node, mailroom, limits, retry, test, organs, axis",
+            "is not a setting; known: node, mailroom, limits, test, organs, axis, retry",
         ),
     ]
 

@@ -273,5 +273,5 @@ def test_a_file_that_is_too_large_is_not_parsed(
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="directory cannot be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         TomlDirectory.load(tmp_path / "nowhere.toml")

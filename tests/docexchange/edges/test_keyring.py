@@ -1,4 +1,4 @@
-"""docexchange/edges/keyring.py and private_file.py: who may reach a key, and which certificates
+"""docexchange/edges/keyring.py and files.py: who may reach a key, and which certificates
 are anchors."""
 
 import os
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from docexchange.core.errors import ConfigError, NotFound, PermissionRefused
 from docexchange.edges.keyring import FileKeyring, PemFiles, is_demo, load_trust, open_signer
-from docexchange.edges.private_file import read_private
+from docexchange.edges.files import read_private
 from keys.demo_ca import demo_ca
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)

@@ -1,0 +1,181 @@
+"""`init`: a commented config, a directory of organs and the folders of a node; asks nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..core.errors import Conflict
+from ..edges.directory import LISTED_FORM
+from . import files, options, show
+from .words import say
+
+# Also deploy/docexchange.example.toml, word for word.
+CONFIG = """\
+# Cấu hình một nút docexchange · Configuration of a docexchange node.
+#
+# Đường dẫn tương đối tính từ thư mục của tệp này. Kiểm tra: docexchange config check
+# Relative paths start at this file's folder. Times: "90s", "5m", "72h", "2d". A setting that is not
+# written has the default shown here; a name that is not known is an error.
+
+[node]
+id = "H05"                      # name of this node, A-Z a-z 0-9 _ -; it stands in its queues' names
+data = "data"                   # folder of the store (store.sqlite3): a local disk, never NFS
+directory = "directory.toml"    # danh mục cơ quan: who is who, whose certificate speaks for whom
+trust = "trust"                 # chứng thư gốc tin cậy: a PEM file, or a folder of them
+lang = "vi"                     # vi | en: what people read; JSON never changes
+
+# One table per organ that this node serves.
+[organs."H05"]
+key = "keys/H05/key.pem"        # private key, PEM; refused unless its mode is 0600 (exit 77)
+chain = "keys/H05/chain.pem"    # certificates, PEM, the organ's own first, without the root
+# A file whose first line opens the key; "credential:NAME" is a credential of systemd.
+# key_passphrase_file = "keys/H05/passphrase"
+mailroom = "mr-H05"             # vhost of its mailroom on [mailroom] url; without: CLI only
+
+# Trục liên thông: the broker where nodes meet.
+[axis]
+# A private file (0600) holding amqps://USER:PASSWORD@HOST:5671/VHOST; or url = "..." here.
+url_file = "axis.url"
+allow_plain = false             # true: amqp:// (no TLS) to other machines, in a closed network only
+prefetch_receipts = 64          # messages in hand; receipts are small and many
+prefetch_urgent = 8             # documents have up to 8 MiB: 8 in hand keep memory below 200 MiB
+prefetch_normal = 8             # as above
+outstanding_confirms = 64       # publishes per lane that wait for the broker's confirm
+
+# Broker of the mailrooms; may be the same one. Needed when an organ above names a mailroom.
+[mailroom]
+# As above, without a vhost: amqps://USER:PASSWORD@HOST:5671
+url_file = "mailroom.url"
+allow_plain = false             # as above
+
+# When to try again. The last wait of a list repeats.
+[retry]
+# The broker did not confirm: soon.
+unconfirmed = ["15s", "45s", "2m", "6m", "18m", "1h", "90m"]
+# Confirmed but no receipt: slowly, since the broker holds a copy.
+unanswered = ["5m", "30m", "2h", "6h", "12h"]
+jitter = 0.2                    # each wait differs by this share: not all nodes at one second
+lifetime = "72h"                # then a person is told: longer than a weekend's outage
+lifetime_urgent = "24h"         # the same for hỏa tốc, Priority 3 and 4
+
+[limits]
+envelope_bytes = 8_388_608      # largest signed envelope, bytes; RabbitMQ 4 takes 16 MiB a message
+signing_skew = "5m"             # a signing time this far ahead of our clock still passes
+hold_ahead = "24h"              # this far ahead it is held until then; beyond: quarantine
+recheck = "5m"                  # wait before a held envelope is judged again
+poison_attempts = 3             # at this delivery of the same bytes they are kept unparsed
+recipients = 5000               # most recipients of one document
+# Bytes kept in quarantine per connection of a sender; beyond: digest, report and first 64 KiB.
+quarantine_quota = 1_073_741_824
+
+[test]
+crash_points = false            # true: DOCEXCHANGE_CRASH_AT may kill this process; for tests only
+"""
+
+DIRECTORY = """\
+# Danh mục cơ quan · Directory of organs: who is who, which node serves whom, and whose certificate
+# speaks for whom. Codes are compared as they are written; an old code is an entry of its own.
+
+[organs."H05"]
+name = "UBND tỉnh Bắc Ninh"
+node = "H05"
+# Either the certificates by fingerprint (`docexchange keys show FILE`), overlapping at a change:
+certificates = [
+  # { fingerprint = "<SHA-256>", from = 2026-01-01, until = 2028-01-01 },
+]
+# or every certificate that carries this code (organizationIdentifier) under the CAs named here:
+# subject_rule = true
+# issuers = ["<SHA-256 of the CA certificate>"]
+
+# A closed code is refused at the door, its successor named; it also stands for what lies below it
+# (H02.12) and for its old form (000.00.12.H02).
+[closed."H02"]
+name = "UBND tỉnh Bắc Giang"
+successor = "H05"
+"""
+
+AXIS_URL = "amqps://node-{organ}:PASSWORD@broker.example:5671/axis\n"
+MAILROOM_URL = "amqps://node-{organ}:PASSWORD@broker.example:5671\n"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    options.add(
+        app,
+        "init",
+        init,
+        "Tạo cấu hình có chú thích, danh mục cơ quan mẫu và các thư mục của một nút.",
+        "Write a commented config, a sample directory of organs and the folders of a node.",
+    )
+
+
+def init(
+    folder: Annotated[
+        Path,
+        typer.Option(
+            "--dir",
+            metavar=say("THƯ_MỤC", "DIR"),
+            help=say("thư mục của nút", "folder of the node"),
+        ),
+    ] = Path(),
+    organ: Annotated[
+        str, typer.Option("--organ", help=say("mã định danh cơ quan", "code of the organ"))
+    ] = "H05",
+    force: options.Force = False,
+) -> None:
+    """Write what a new node needs; nothing is overwritten without --force."""
+    if not LISTED_FORM.fullmatch(organ):
+        raise typer.BadParameter(organ, param_hint="--organ")
+    config = folder / "docexchange.toml"
+    texts = {
+        config: CONFIG,
+        folder / "directory.toml": DIRECTORY,
+        folder / "axis.url": AXIS_URL,
+        folder / "mailroom.url": MAILROOM_URL,
+    }
+    there = [path for path in texts if path.exists()]
+    if there and not force:
+        raise Conflict(
+            f"{there[0]} is there already; --force overwrites",
+            f"{there[0]} đã có sẵn; --force để ghi đè",
+        )
+    for inner in ("data", "trust", f"keys/{organ}"):
+        (folder / inner).mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "keys").chmod(0o700)
+    for path, text in texts.items():
+        data = _of(organ, text).encode()
+        files.write(path, data, 0o600 if path.suffix == ".url" else 0o644, force=force)
+    show.out(str(config))
+    show.note(_next(folder, organ))
+
+
+def _of(organ: str, text: str) -> str:
+    node = organ.replace(".", "-")  # a node's name stands in queue names
+    for place in ('organs."H05"', "keys/H05/", "mr-H05"):
+        text = text.replace(place, place.replace("H05", organ))
+    for name in ("id", "node"):
+        text = text.replace(f'\n{name} = "H05"', f'\n{name} = "{node}"')
+    if organ != "H05":
+        text = text.replace("UBND tỉnh Bắc Ninh", organ)
+    return text.replace("{organ}", node)
+
+
+def _next(folder: Path, organ: str) -> str:
+    config = folder / "docexchange.toml"
+    return say(
+        f"Tiếp theo:\n"
+        f"  1. đặt khoá và chứng thư vào {folder}/keys/{organ}/ (key.pem 0600, chain.pem)\n"
+        f"  2. đặt chứng thư gốc tin cậy vào {folder}/trust/\n"
+        f"  3. ghi địa chỉ broker vào {folder}/axis.url và {folder}/mailroom.url\n"
+        f"  4. điền {folder}/directory.toml\n"
+        f"  5. docexchange config check -c {config}; docexchange run -c {config}",
+        f"Next:\n"
+        f"  1. put key and certificates into {folder}/keys/{organ}/ (key.pem 0600, chain.pem)\n"
+        f"  2. put the trust anchors into {folder}/trust/\n"
+        f"  3. write the brokers' addresses into {folder}/axis.url and {folder}/mailroom.url\n"
+        f"  4. fill in {folder}/directory.toml\n"
+        f"  5. docexchange config check -c {config}; docexchange run -c {config}",
+    )

@@ -1,0 +1,98 @@
+"""How a command is added, options that several share, and the parsing of times and dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..edges.tomlfile import duration
+from . import exits
+from .show import LOCAL
+from .words import say
+
+Json = Annotated[
+    bool, typer.Option("--json", help=say("in một tài liệu JSON", "print one JSON document"))
+]
+Ref = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help=say(
+            "mã theo dõi, phần đầu của mã, hoặc số ký hiệu (98/QĐ-UBND)",
+            "tracking id, its first characters, or the number (98/QĐ-UBND)",
+        ),
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help=say("ghi đè tệp đã có", "overwrite what is there"))
+]
+Limit = Annotated[
+    int,
+    typer.Option("--limit", min=1, max=10_000, help=say("số dòng nhiều nhất", "most lines")),
+]
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar=say("THƯ_MỤC", "DIR"),
+        help=say("thư mục ghi ra", "folder to write"),
+    ),
+]
+
+
+def add(app: typer.Typer, name: str, command: Callable[..., None], vi: str, en: str) -> None:
+    """Add a command with its help in the language spoken; the exit codes end it."""
+    app.command(name, help=say(vi, en), epilog=exits.epilog())(command)
+
+
+def moment(text: str) -> datetime:
+    """A time as RFC 3339 with its zone. Raises typer.BadParameter."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise typer.BadParameter(
+            say(
+                f"{text!r}: viết 2026-11-22T08:00:00+07:00 (có múi giờ)",
+                f"{text!r}: write 2026-11-22T08:00:00+07:00 (with its zone)",
+            )
+        )
+    return time
+
+
+def day(text: str) -> date:
+    """A date, 2026-11-22 or 22/11/2026. Raises typer.BadParameter."""
+    vietnamese = re.fullmatch(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})", text)
+    try:
+        if vietnamese:
+            return date(int(vietnamese[3]), int(vietnamese[2]), int(vietnamese[1]))
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            say(
+                f"{text!r}: viết 22/11/2026 hoặc 2026-11-22",
+                f"{text!r}: write 2026-11-22 or 22/11/2026",
+            )
+        ) from error
+
+
+def today(now: datetime) -> date:
+    """The date in Vietnam."""
+    return now.astimezone(LOCAL).date()
+
+
+def span(text: str) -> timedelta:
+    """A length of time as "90s", "5m", "72h". Raises typer.BadParameter."""
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            say(f'{text!r}: viết "90s", "5m", "72h"', f'{text!r}: write "90s", "5m", "72h"')
+        ) from error

@@ -1,0 +1,129 @@
+"""The words that people read, in Vietnamese and English, and which of the two is spoken.
+
+One language per process: `main` chooses it before any command is loaded, so that help texts are
+in it too. JSON never changes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..core.states import State, StatusCode
+
+LANGUAGES = ("vi", "en")
+DEFAULT = "vi"
+
+_spoken = DEFAULT
+
+
+def speak(lang: str) -> None:
+    """Choose the language of this process."""
+    global _spoken  # noqa: PLW0603  # a command has one reader
+    _spoken = lang
+
+
+def lang() -> str:
+    """The language spoken, "vi" or "en"."""
+    return _spoken
+
+
+def say(vi: str, en: str) -> str:
+    """The text in the language spoken."""
+    return en if _spoken == "en" else vi
+
+
+def chosen(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The language asked for: --lang, else DOCEXCHANGE_LANG, else LC_MESSAGES, else Vietnamese."""
+    for position, argument in enumerate(arguments):
+        following = arguments[position + 1] if position + 1 < len(arguments) else ""
+        wanted = following if argument == "--lang" else argument.removeprefix("--lang=")
+        if argument.startswith("--lang") and wanted in LANGUAGES:
+            return wanted
+    for name in ("DOCEXCHANGE_LANG", "LC_MESSAGES"):
+        wanted = environment.get(name, "")[:2].lower()
+        if wanted in LANGUAGES:
+            return wanted
+    return DEFAULT
+
+
+_STATES: Mapping[State, tuple[str, str]] = {
+    State.QUEUED: ("Chờ gửi", "Queued"),
+    State.SENT: ("Đã gửi, chờ biên nhận", "Sent, waiting for receipt"),
+    State.ACKNOWLEDGED: ("Đã có biên nhận", "Acknowledged"),
+    State.UNDELIVERABLE: ("Không gửi được", "Undeliverable"),
+}
+_SIGNS: Mapping[State, str] = {
+    State.QUEUED: "○",
+    State.SENT: "◐",
+    State.ACKNOWLEDGED: "●",
+    State.UNDELIVERABLE: "✖",
+}
+_CODES: Mapping[str, tuple[str, str]] = {
+    StatusCode.ARRIVED: ("Đã đến", "Arrived"),
+    StatusCode.REJECTED: ("Từ chối tiếp nhận", "Rejected"),
+    StatusCode.ACCEPTED: ("Đã tiếp nhận", "Accepted"),
+    StatusCode.ASSIGNED: ("Phân công", "Assigned"),
+    StatusCode.PROCESSING: ("Đang xử lý", "In progress"),
+    StatusCode.COMPLETED: ("Hoàn thành", "Completed"),
+    StatusCode.RECALLING: ("Yêu cầu lấy lại", "Recall requested"),
+    StatusCode.CHANGE_AGREED: ("Đồng ý cập nhật, lấy lại", "Update or recall agreed"),
+    StatusCode.CHANGE_REFUSED: ("Từ chối cập nhật, lấy lại", "Update or recall refused"),
+}
+_KEPT: Mapping[str, tuple[str, str]] = {
+    "NOT_FOR_US": ("không gửi cho cơ quan của nút này", "not for an organ of this node"),
+    "CONFLICT": (
+        "trùng định danh với văn bản đã nhận, nội dung khác",
+        "same identity as an accepted document, other content",
+    ),
+    "POISON": (
+        "làm dừng tiến trình nhiều lần, không đọc nữa",
+        "ended the process several times, not read any more",
+    ),
+}
+_BUSINESS = (
+    ("văn bản mới", "new document"),
+    ("thu hồi", "recall"),
+    ("cập nhật", "update"),
+    ("thay thế", "replacement"),
+)
+_PRIORITIES = (
+    ("thường", "normal"),
+    ("khẩn", "urgent"),
+    ("thượng khẩn", "very urgent"),
+    ("hỏa tốc", "express"),
+    ("hỏa tốc hẹn giờ", "express by the hour"),
+)
+
+
+def state(value: State) -> str:
+    """Transport state with its sign."""
+    return f"{_SIGNS[value]} {say(*_STATES[value])}"
+
+
+def code(value: str) -> str:
+    """Processing status: number and words; a dash when nothing was said yet."""
+    if not value:
+        return "–"
+    return f"{value} {say(*_CODES[value])}" if value in _CODES else value
+
+
+def reason(value: str) -> str:
+    """Why an envelope is kept, in words."""
+    from envelopes.wording import REASONS, SUB_INDICATIONS
+
+    if value in _KEPT:
+        return say(*_KEPT[value])
+    known = REASONS[value].words if value in REASONS else None
+    for sub, words in SUB_INDICATIONS.items():
+        known = known or (words if sub.value == value else None)
+    return known.get(_spoken) if known else value
+
+
+def business(value: int) -> str:
+    """What a document does: new, recall, update, replacement."""
+    return say(*_BUSINESS[value]) if 0 <= value < len(_BUSINESS) else str(value)
+
+
+def priority(value: int) -> str:
+    """Độ khẩn."""
+    return say(*_PRIORITIES[value]) if 0 <= value < len(_PRIORITIES) else str(value)
