@@ -36,7 +36,6 @@ PROOF_OF_RECEIPT: Final = "http://uri.etsi.org/01903/v1.2.2#ProofOfReceipt"
 CERTIFICATES_MAX: Final = (
     8  # in X509Data; a chain here is 2 or 3 long, the rest is room for cross CAs
 )
-TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 START: Final = f'<ds:Signature xmlns:ds="{DS}" Id="Signature">'.encode()
 END: Final = b"</ds:Signature>"
@@ -46,8 +45,8 @@ _ALONE: Final = {"ds": f' xmlns:ds="{DS}"', "xades": f' xmlns:xades="{XADES}"'}
 _INSIDE: Final = {"ds": "", "xades": ""}
 
 _DIGEST = (
-    '<ds:DigestMethod{ds} Algorithm="{digest_method}"></ds:DigestMethod>'
-    "<ds:DigestValue{ds}>{%s}</ds:DigestValue>"
+    '<ds:DigestMethod Algorithm="{digest_method}"></ds:DigestMethod>'
+    "<ds:DigestValue>{%s}</ds:DigestValue>"
 )
 _SIGNED_INFO = (
     "<ds:SignedInfo{ds}>"
@@ -60,7 +59,7 @@ _SIGNED_INFO = (
     % "envelope_digest"
     + f'</ds:Reference><ds:Reference Type="{PROPERTIES_TYPE}" URI="#SignedProperties">'
     f'<ds:Transforms><ds:Transform Algorithm="{EXC_C14N}"></ds:Transform></ds:Transforms>'
-    + _DIGEST.replace("{ds}", "") % "properties_digest"
+    + _DIGEST % "properties_digest"
     + "</ds:Reference></ds:SignedInfo>"
 )
 _SIGNED_PROPERTIES = (
@@ -133,18 +132,17 @@ def prepare(
         receipt: True says ProofOfReceipt, as status 01 does.
     """
     digest = digest_of(algorithm)
-    certificates, inside, alone = _named(tuple(chain), digest)
+    certificates, digests = named(tuple(chain), digest)
     fields = {
         "signature_method": algorithm.uri,
         "digest_method": digest.uri,
         "envelope_digest": digest_text(digest, *parts),
-        "signing_time": signing_time.astimezone(UTC).strftime(TIME_FORM),
+        "signing_time": _time_text(signing_time),
         "certificates": certificates,
-        "certificate_digests": inside,
+        "certificate_digests": digests,
         "commitment": _COMMITMENT if receipt else "",
     }
-    properties = _fill(_SIGNED_PROPERTIES, _ALONE, fields | {"certificate_digests": alone})
-    fields["properties_digest"] = digest_text(digest, properties)
+    fields["properties_digest"] = digest_text(digest, _properties(fields))
     return Unsigned(_fill(_SIGNED_INFO, _ALONE, fields), algorithm, fields)
 
 
@@ -154,24 +152,31 @@ def complete(unsigned: Unsigned, value: bytes) -> bytes:
     return _fill(_SIGNATURE, _INSIDE, fields)
 
 
+@lru_cache(maxsize=1024)
+def named(chain: tuple[Certificate, ...], digest: DigestAlgorithm) -> tuple[str, str]:
+    """A chain as it stands in KeyInfo, and its digests as they stand in SigningCertificateV2."""
+    certificates = (_CERTIFICATE.format(certificate=_text(one.der)) for one in chain)
+    digests = (
+        _CERTIFICATE_DIGEST.format(digest_method=digest.uri, digest=digest_text(digest, one.der))
+        for one in chain
+    )
+    return "".join(certificates), "".join(digests)
+
+
+def _properties(fields: Mapping[str, str]) -> bytes:
+    """Canonical SignedProperties: alone, each ds: element in it declares its prefix."""
+    digests = fields["certificate_digests"]
+    for element in ("<ds:DigestMethod", "<ds:DigestValue"):
+        digests = digests.replace(element, element + _ALONE["ds"])
+    return _fill(_SIGNED_PROPERTIES, _ALONE, {**fields, "certificate_digests": digests})
+
+
 def _fill(template: str, declarations: Mapping[str, str], fields: Mapping[str, str]) -> bytes:
     return template.format(**declarations, **fields).encode("ascii")
 
 
-@lru_cache(maxsize=256)
-def _named(chain: tuple[Certificate, ...], digest: DigestAlgorithm) -> tuple[str, str, str]:
-    """X509Certificate elements; their digests as they stand inside the signature, and alone."""
-    certificates = "".join(_CERTIFICATE.format(certificate=_text(c.der)) for c in chain)
-    digests = [digest_text(digest, certificate.der) for certificate in chain]
-    inside, alone = (_digest_elements(digests, digest.uri, form) for form in (_INSIDE, _ALONE))
-    return certificates, inside, alone
-
-
-def _digest_elements(digests: Sequence[str], uri: str, declarations: Mapping[str, str]) -> str:
-    return "".join(
-        _CERTIFICATE_DIGEST.format(digest=digest, digest_method=uri, ds=declarations["ds"])
-        for digest in digests
-    )
+def _time_text(time: datetime) -> str:
+    return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 # -- read -------------------------------------------------------------------------------------
@@ -197,6 +202,9 @@ def _pattern(template: str, holes: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", hole, re.sub(r"[.+?*()^$\[\]|]", r"\\\g<0>", template))
 
 
+_ONE_CERTIFICATE = re.compile(_CERTIFICATE.format(certificate=f"({_BASE64})"))
+
+
 def _several(pattern: str) -> str:
     return f"(?:{pattern}){{1,{CERTIFICATES_MAX}}}"
 
@@ -213,13 +221,11 @@ _FORM = re.compile(
             "certificates": _several(_CERTIFICATE.format(certificate=_BASE64)),
             "signing_time": _TIME,
             "certificate_digests": _several(
-                _CERTIFICATE_DIGEST.format(
-                    ds="", digest_method="(?P=digest_method)", digest=_BASE64
-                )
+                _CERTIFICATE_DIGEST.format(digest_method="(?P=digest_method)", digest=_BASE64)
             ),
             "commitment": f"(?:{re.escape(_COMMITMENT)})?",
         },
-    ).encode("ascii")
+    )
 )
 
 
@@ -240,20 +246,10 @@ class Signature:
         return DIGESTS.get(self.fields["digest_method"])
 
     @property
-    def certificates(self) -> list[str]:
-        """Base64 of each X509Certificate, leaf first."""
-        return re.findall(f">({_BASE64})<", self.fields["certificates"])
-
-    @property
-    def certificate_digests(self) -> list[str]:
-        """Base64 of each digest in SigningCertificateV2."""
-        return re.findall(f">({_BASE64})<", self.fields["certificate_digests"])
-
-    @property
     def signing_time(self) -> datetime | None:
         """SigningTime, claimed, aware UTC; None when no calendar has it."""
         try:
-            return datetime.strptime(self.fields["signing_time"], TIME_FORM).replace(tzinfo=UTC)
+            return datetime.fromisoformat(self.fields["signing_time"])
         except ValueError:
             return None
 
@@ -263,22 +259,32 @@ class Signature:
 
     def signed_properties(self) -> bytes:
         """Canonical SignedProperties: what the second reference digests."""
-        alone = _digest_elements(self.certificate_digests, self.fields["digest_method"], _ALONE)
-        return _fill(_SIGNED_PROPERTIES, _ALONE, {**self.fields, "certificate_digests": alone})
+        return _properties(self.fields)
 
 
 def read(element: bytes) -> Signature | None:
     """Read the bytes of a ds:Signature; None unless they are exactly of our form."""
-    match = _FORM.fullmatch(element)
-    if match is None:
+    try:
+        match = _FORM.fullmatch(element.decode("ascii"))
+    except UnicodeDecodeError:
         return None
-    return Signature({name: value.decode("ascii") for name, value in match.groupdict().items()})
+    return Signature(match.groupdict()) if match else None
+
+
+def certificates(elements: str) -> list[bytes]:
+    """DER of each certificate in the text of an X509Data. Whether the base64 is the one text for
+    these bytes is not asked here: compare with `named`.
+
+    Raises:
+        ValueError: one is not base64.
+    """
+    return [base64.b64decode(text, validate=True) for text in _ONE_CERTIFICATE.findall(elements)]
 
 
 # -- values -----------------------------------------------------------------------------------
 
 
-def digest_text(digest: DigestAlgorithm, *parts: bytes) -> str:
+def digest_text(digest: DigestAlgorithm, *parts: bytes | memoryview) -> str:
     """Base64 of the digest of the parts, one after the other."""
     state = new_hash(digest.hash_name)
     for part in parts:

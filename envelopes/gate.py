@@ -14,9 +14,12 @@ Source: attack catalogue A9, A15, A16, C1-C7.
 
 from __future__ import annotations
 
+import codecs
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Final
 
 from lxml import etree
@@ -30,9 +33,12 @@ ELEMENTS_MAX: Final = 20_000  # 1,000 recipients with 10 elements each, and as m
 DEPTH_MAX: Final = 64  # the deepest legal path is 9; libxml2 itself stops at 256
 ATTRIBUTES_MAX: Final = 64  # per element; the widest legal one has 4
 NAMESPACES_MAX: Final = 64  # different declarations; canonical XML sorts those in scope
+DECODED_BYTES: Final = 64 * 1024  # one piece of the check for UTF-8
 TAG_BYTES_MAX: Final = 64 * 1024  # one tag with its attributes
 
-_TAG = re.compile(rb"""<(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
+_EQUALS: Final = ord("=")
+_TAG = re.compile(rb"""(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
+_STEPS: Final = bytes(0xFF if byte == ord("/") else 1 for byte in range(256))  # signed: -1, 1
 _ATTRIBUTE = re.compile(rb"""[^\s"'=]++\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
 _NAMESPACE = re.compile(rb"""xmlns[^\s"'=]*+\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
 _DECLARATION = re.compile(rb"""<\?xml\s[^<>]*?\?>""")
@@ -77,11 +83,7 @@ def _text(data: bytes) -> bytes:
         raise Refused("ENCODING", "UTF-16 or UTF-32; only UTF-8 is allowed")
     if b"\x00" in data:
         raise Refused("NOT_XML", "contains a NUL byte", line=_line(data, data.index(b"\x00")))
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = _line(data, error.start)
-        raise Refused("ENCODING", f"byte {error.start} is not UTF-8", line=line) from error
+    _check_utf8(data)
     body = data.removeprefix(_BOM)
     declaration = _DECLARATION.match(body, 0, 200)
     if declaration is None:
@@ -95,34 +97,51 @@ def _text(data: bytes) -> bytes:
     return body[declaration.end() :]
 
 
+def _check_utf8(data: bytes) -> None:
+    """Decode in pieces that stay in the cache: a whole copy would cost as much as the parse."""
+    view = memoryview(data)
+    at = 0
+    try:
+        while at < len(data):
+            last = at + DECODED_BYTES >= len(data)
+            at += codecs.utf_8_decode(view[at : at + DECODED_BYTES], "strict", last)[1]
+    except UnicodeDecodeError as error:
+        at += error.start
+        raise Refused("ENCODING", f"byte {at} is not UTF-8", line=_line(data, at)) from None
+
+
 def _check_markup(body: bytes, signed: bool) -> None:
     """Judge tags by number, depth and attributes, and everything else that begins with '<'."""
-    tags, complete = _tags(body)
-    if not complete or any(tag.startswith((b"<!", b"<?")) for tag in tags):
-        tags, complete = _tags(b"".join(_pieces(body, signed)))
-        if not complete:
-            raise Refused("NOT_XML", "a tag does not end, or an attribute holds '<'")
-    depth = 0
-    namespaces: set[bytes] = set()
-    for tag in tags:
-        if tag.startswith(b"</"):
-            depth -= 1
-            continue
-        if b"=" in tag:
-            _check_attributes(tag, namespaces)
-        if not tag.endswith(b"/>"):
-            depth += 1
-            if depth > DEPTH_MAX:
-                raise Refused("TOO_DEEP", f"over {DEPTH_MAX} levels")
+    tags, firsts = _tags(body)
+    if b"!" in firsts or b"?" in firsts:
+        tags, firsts = _tags(b"".join(_pieces(body, signed)))
+    if 2 * firsts.count(b"/") != len(firsts):  # some tags end themselves: <a/>
+        firsts = bytes(tag[0] for tag in tags if not _whole(tag).endswith(b"/>"))
+    if max(accumulate(array("b", firsts.translate(_STEPS))), default=0) > DEPTH_MAX:
+        raise Refused("TOO_DEEP", f"over {DEPTH_MAX} levels")
+    _check_attributes([_whole(tag) for tag in tags if _EQUALS in tag])
 
 
-def _tags(body: bytes) -> tuple[list[bytes], bool]:
-    """All tags, and whether every '<' belongs to one."""
-    brackets = body.count(b"<")
-    if brackets > 2 * ELEMENTS_MAX:
+def _tags(body: bytes) -> tuple[list[bytes], bytes]:
+    """What follows each '<' up to the next one, and the first byte of each.
+
+    No '<' can stand in a text or an attribute, so each begins a tag once markup is left out.
+    """
+    tags = body.split(b"<", 2 * ELEMENTS_MAX + 1)[1:]
+    if len(tags) > 2 * ELEMENTS_MAX:
         raise Refused("TOO_MANY_ELEMENTS", f"over {ELEMENTS_MAX:,} elements")
-    tags = _TAG.findall(body)
-    return tags, len(tags) == brackets
+    try:
+        return tags, bytes([tag[0] for tag in tags])
+    except IndexError:
+        raise Refused("NOT_XML", "'<' with nothing after it") from None
+
+
+def _whole(tag: bytes) -> bytes:
+    """A tag up to its '>', which is not one inside an attribute."""
+    found = _TAG.match(tag)
+    if found is None:
+        raise Refused("NOT_XML", "a tag does not end, or an attribute holds '<'")
+    return found[0]
 
 
 def _pieces(body: bytes, signed: bool) -> Iterator[bytes]:
@@ -153,12 +172,16 @@ def _markup_at(body: bytes, at: int) -> tuple[str, bytes]:
     raise Refused("DTD", "a DOCTYPE or other declaration", line=_line(body, at))
 
 
-def _check_attributes(tag: bytes, namespaces: set[bytes]) -> None:
-    if len(tag) > TAG_BYTES_MAX:
-        raise Refused("TOO_MANY_ATTRIBUTES", f"a tag of {len(tag):,} bytes")
-    if tag.count(b"=") > ATTRIBUTES_MAX and len(_ATTRIBUTE.findall(tag)) > ATTRIBUTES_MAX:
-        raise Refused("TOO_MANY_ATTRIBUTES", f"over {ATTRIBUTES_MAX} in one element")
-    if b"xmlns" in tag:
+def _check_attributes(tags: list[bytes]) -> None:
+    """Judge the tags that have attributes; few in all are few in each."""
+    if sum(map(len, tags)) <= TAG_BYTES_MAX and b"".join(tags).count(b"=") <= ATTRIBUTES_MAX:
+        return
+    namespaces: set[bytes] = set()
+    for tag in tags:
+        if len(tag) > TAG_BYTES_MAX:
+            raise Refused("TOO_MANY_ATTRIBUTES", f"a tag of {len(tag):,} bytes")
+        if tag.count(b"=") > ATTRIBUTES_MAX and len(_ATTRIBUTE.findall(tag)) > ATTRIBUTES_MAX:
+            raise Refused("TOO_MANY_ATTRIBUTES", f"over {ATTRIBUTES_MAX} in one element")
         namespaces.update(_NAMESPACE.findall(tag))
         if len(namespaces) > NAMESPACES_MAX:
             raise Refused("TOO_MANY_NAMESPACES", f"over {NAMESPACES_MAX} declarations")

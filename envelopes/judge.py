@@ -6,7 +6,6 @@ step needs which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -27,12 +26,12 @@ class Opened:
     """An envelope taken apart.
 
     Args:
-        canonical: exclusive C14N of the envelope without the signature, b"" when there is none.
+        canonical: exclusive C14N of the envelope without the signature, in pieces; () if none.
         signature: its values, None if there is none in our form.
         fault: the first thing wrong with the structure, None if nothing.
     """
 
-    canonical: bytes
+    canonical: tuple[bytes | memoryview, ...]
     signature: dsig.Signature | None
     fault: Fault | None
 
@@ -106,11 +105,11 @@ def _algorithms(signature: dsig.Signature, at: datetime) -> Check:
     return passed(3, f"{algorithm.name}, {digest.name}")
 
 
-def _digests(signature: dsig.Signature, canonical: bytes) -> Check:
+def _digests(signature: dsig.Signature, canonical: tuple[bytes | memoryview, ...]) -> Check:
     """Step 4. Digests are compared as base64 text: another text is another signature."""
     digest = signature.digest
     assert digest is not None  # noqa: S101  # step 3 passed
-    if dsig.digest_text(digest, canonical) != signature.fields["envelope_digest"]:
+    if dsig.digest_text(digest, *canonical) != signature.fields["envelope_digest"]:
         return problem(4, "HASH_FAILURE", "the digest of the envelope is not the signed one")
     properties = dsig.digest_text(digest, signature.signed_properties())
     if properties != signature.fields["properties_digest"]:
@@ -130,40 +129,33 @@ def _value(signature: dsig.Signature, leaf: Certificate) -> Check:
     return passed(5)
 
 
-def _certificates(signature: dsig.Signature) -> Sequence[Certificate]:
+def _certificates(signature: dsig.Signature) -> tuple[Certificate, ...]:
     """The certificates in the signature, leaf first; () when one of them cannot be read."""
     try:
-        return [_certificate(text) for text in signature.certificates]
-    except CertificateUnusable:
+        return _chain(signature.fields["certificates"])
+    except (CertificateUnusable, ValueError):
         return ()
 
 
-@lru_cache(maxsize=1024)  # a chain repeats with every receipt; bounded, about 3 KB each
-def _certificate(text: str) -> Certificate:
-    der = dsig.strict_base64(text)
-    if der is None:
-        raise CertificateUnusable("the base64 of a certificate is not in its one accepted form")
-    return Certificate.from_der(der)
+@lru_cache(maxsize=1024)  # a chain repeats with every receipt; 3 to 10 KB each
+def _chain(elements: str) -> tuple[Certificate, ...]:
+    return tuple(Certificate.from_der(der) for der in dsig.certificates(elements))
 
 
-def _bound(signature: dsig.Signature, chain: Sequence[Certificate]) -> Check:
-    """Step 6. Every certificate, in order, is one whose digest was signed."""
+def _bound(signature: dsig.Signature, chain: tuple[Certificate, ...]) -> Check:
+    """Step 6. Every certificate, in order, is one whose digest was signed; both as one text."""
     if not chain:
         return problem(6, "CERTIFICATE_UNREADABLE", "X509Data holds something else")
     if signature.signing_time is None:
         return problem(6, "SIGNING_TIME", signature.fields["signing_time"])
-    digest = signature.digest
-    if digest is None:
+    if signature.digest is None:
         return Check(6, Result.NOT_REACHED)
-    digests = [_certificate_digest(digest, certificate) for certificate in chain]
-    if digests != signature.certificate_digests:
+    certificates, digests = dsig.named(chain, signature.digest)
+    if certificates != signature.fields["certificates"]:
+        return problem(6, "CERTIFICATE_UNREADABLE", "the base64 is not in its one accepted form")
+    if digests != signature.fields["certificate_digests"]:
         return problem(6, "CERTIFICATE_NOT_BOUND", "SigningCertificateV2 names other certificates")
     return passed(6, chain[0].subject)
-
-
-@lru_cache(maxsize=1024)
-def _certificate_digest(digest: algorithms.DigestAlgorithm, certificate: Certificate) -> str:
-    return dsig.digest_text(digest, certificate.der)
 
 
 def _path(path: Path, signature: dsig.Signature, at: datetime, skew: timedelta) -> Check:

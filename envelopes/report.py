@@ -119,7 +119,7 @@ class Report:
         attachments: of a document.
         findings: what was odd but could be read.
         message: the content; for the rest of the world it comes out of `require_passed` only.
-        canonical: canonical bytes without the signature: what was digested.
+        signature_at: where the signature begins and ends in `data`.
         file: name for a person, "" if the bytes came from no file.
         receipt_of_file: name of the envelope it is the receipt of, set by `cross_check`.
     """
@@ -138,7 +138,7 @@ class Report:
     attachments: tuple[AttachmentSummary, ...] = ()
     findings: tuple[Finding, ...] = ()
     message: Message | None = dataclass_field(default=None, repr=False)
-    canonical: bytes = dataclass_field(default=b"", repr=False)
+    signature_at: tuple[int, int] = (0, 0)
     file: str = ""
     receipt_of_file: str = ""
 
@@ -227,7 +227,7 @@ class Report:
         """
         if self.indication is not Indication.PASSED or self.message is None:
             raise NotTrusted(self)
-        return VerifiedEnvelope(self.data, self.sha256, self.message, self, self.canonical)
+        return VerifiedEnvelope(self.data, self.sha256, self.message, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +239,18 @@ class VerifiedEnvelope:
         sha256: hex digest of them.
         message: the content, read from the bytes that were signed.
         report: how it was judged.
-        canonical: the bytes that the signature covers.
     """
 
     data: bytes
     sha256: str
     message: Message
     report: Report
-    canonical: bytes
+
+    @property
+    def canonical(self) -> bytes:
+        """The bytes that the signature covers: those received, less the signature."""
+        begin, end = self.report.signature_at
+        return self.data[:begin] + self.data[end:]
 
 
 def overall(reports: Iterable[Report]) -> Indication:

@@ -39,45 +39,55 @@ _PLACES: Final = {  # element -> its parent
     "edXMLManifest": "edXMLBody",
     "AttachmentEncoded": "edXML",
 }
-_REQUIRED: Final = frozenset({"edXMLEnvelope", "edXMLHeader", "MessageHeader"})
+_REQUIRED: Final = ("edXMLEnvelope", "edXMLHeader", "MessageHeader")
+_INNER: Final = frozenset(name for name, parent in _PLACES.items() if parent in _PLACES)
+
+
+_SIGNATURE: Final = f"{{{DS}}}Signature"
+_TAGS: Final = {f"{{{NS}}}{name}": name for name in _PLACES}
 
 
 def locate(root: etree._Element) -> etree._Element | Fault:
-    """The one signature of the envelope, last child of its header, or what is wrong."""
-    fault = _skeleton_fault(root)
-    if fault is not None:
-        return fault
-    signatures = list(root.iter(f"{{{DS}}}Signature"))
+    """The one signature of the envelope, last child of its header, or what is wrong.
+
+    One edXML, one envelope, one header, one message: more would let readers disagree.
+    """
+    if root.tag != f"{{{NS}}}edXML":
+        return Fault(STRUCTURE_STEP, "NOT_AN_ENVELOPE", f"the root element is {_name(root)}")
+    found: dict[str, etree._Element] = {}
+    signatures = []
+    for element in root.iter(_SIGNATURE, *_TAGS):
+        if element.tag == _SIGNATURE:
+            signatures.append(element)
+            continue
+        name = _TAGS[str(element.tag)]
+        if name in found:
+            return _fault("ELEMENT_COUNT", element, f"a second {name}")
+        if element.getparent() is not (found.get(_PLACES[name]) if name in _INNER else root):
+            return _fault("ELEMENT_MISPLACED", element, f"{name} outside {_PLACES[name]}")
+        found[name] = element
+    missing = [name for name in _REQUIRED if name not in found]
+    if missing:
+        return Fault(STRUCTURE_STEP, "ELEMENT_COUNT", f"no {missing[0]}")
+    return _only_signature(root, found["edXMLHeader"], signatures)
+
+
+def _only_signature(
+    root: etree._Element, header: etree._Element, signatures: Sequence[etree._Element]
+) -> etree._Element | Fault:
     if not signatures:
         return _no_signature(root)
     if len(signatures) > 1:
         detail = f"{len(signatures)} ds:Signature elements, expected one"
-        return Fault(STRUCTURE_STEP, "SEVERAL_SIGNATURES", detail)
+        return _fault("SEVERAL_SIGNATURES", signatures[1], detail)
     signature = signatures[0]
-    header = root.find(f"{{{NS}}}edXMLEnvelope/{{{NS}}}edXMLHeader")
     if signature.getparent() is not header or signature.getnext() is not None:
-        detail = f"line {signature.sourceline}: not the last child of edXMLHeader"
-        return Fault(STRUCTURE_STEP, "SIGNATURE_MISPLACED", detail)
+        return _fault("SIGNATURE_MISPLACED", signature, "not the last child of edXMLHeader")
     return signature
 
 
-def _skeleton_fault(root: etree._Element) -> Fault | None:
-    """One edXML, one envelope, one header, one message: more would let readers disagree."""
-    if root.tag != f"{{{NS}}}edXML":
-        return Fault(STRUCTURE_STEP, "NOT_AN_ENVELOPE", f"the root element is {_name(root)}")
-    found = dict.fromkeys(_PLACES, 0)
-    for element in root.iter(*(f"{{{NS}}}{name}" for name in _PLACES)):
-        name = etree.QName(element).localname
-        found[name] += 1
-        parent = element.getparent()
-        if parent is None or parent.tag != f"{{{NS}}}{_PLACES[name]}":
-            detail = f"line {element.sourceline}: {name} outside {_PLACES[name]}"
-            return Fault(STRUCTURE_STEP, "ELEMENT_MISPLACED", detail)
-    for name, count in found.items():
-        if count > 1 or (count == 0 and name in _REQUIRED):
-            detail = f"{count} {name} elements, expected one"
-            return Fault(STRUCTURE_STEP, "ELEMENT_COUNT", detail)
-    return None
+def _fault(reason: str, element: etree._Element, detail: str) -> Fault:
+    return Fault(STRUCTURE_STEP, reason, f"line {element.sourceline}: {detail}")
 
 
 def _no_signature(root: etree._Element) -> Fault:

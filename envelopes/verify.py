@@ -39,7 +39,7 @@ from keys.certificates import Certificate
 from keys.trust import Path, Trust
 
 from . import dsig, edxml, gate, shape
-from .c14n import canonical
+from .c14n import canonical, detach
 from .content import ContentProblem, content_problem
 from .errors import Malformed, Refused
 from .judge import Opened, judge, not_reached, passed, problem
@@ -118,8 +118,9 @@ def verify(
     root = _open(data, limit)
     if isinstance(root, Check):
         return Report(data, at, (root, *not_reached(*range(2, 12))), file=file)
-    opened = _take_apart(data, root)
-    content = _read(root if opened.signature else data, limit)
+    found = _find(data, root)
+    content = _read(root if isinstance(found, _Found) else data, limit)
+    opened = found.opened(data, root, content.message) if isinstance(found, _Found) else found
     judged = judge(opened, trust, at, skew)
     organ = _organ(judged.path, content.message, directory or SubjectBinding(), at)
     return Report(
@@ -128,7 +129,7 @@ def verify(
         (passed(1), *judged.checks, organ, _content(content)),
         signer=judged.signer,
         signed_at=opened.signature.signing_time if opened.signature else None,
-        canonical=opened.canonical,
+        signature_at=(found.begin, found.end) if isinstance(found, _Found) else (0, 0),
         message=content.message,
         findings=content.findings,
         file=file,
@@ -147,42 +148,80 @@ def _open(data: bytes, limit: int) -> etree._Element | Check:
         return problem(1, refused.reason, refused.detail)
 
 
-def _take_apart(data: bytes, root: etree._Element) -> Opened:
-    """Find the signature in the tree and its bytes in `data`, and detach it."""
+def _find(data: bytes, root: etree._Element) -> _Found | Opened:
+    """Find the signature in the tree and in the bytes, and take it out of the tree."""
     located = shape.locate(root)
     if isinstance(located, shape.Fault):
-        return Opened(b"", None, located)
+        return Opened((), None, located)
+    # The gate lets no '<' pass but that of a tag, and the tree has one ds:Signature: this one.
     begin = data.find(dsig.START)
     end = data.find(dsig.END, begin) + len(dsig.END)
     signature = dsig.read(data[begin:end]) if begin >= 0 else None
     if signature is None:
-        return Opened(b"", None, shape.explain(located))
-    try:
-        rest = canonical(root, located)
-    except etree.C14NError as error:
-        fault = shape.Fault(shape.STRUCTURE_STEP, "NOT_CANONICAL", f"no canonical form: {error}")
-        return Opened(b"", signature, fault)
-    # Bytes received less signature == canonical form: from here on the tree that was parsed once
-    # is the tree of what was signed, and content may be read from it.
-    if rest[:begin] == data[:begin] and rest[begin:] == data[end:]:
-        return Opened(rest, signature, None)
-    fault = shape.Fault(
-        shape.STRUCTURE_STEP, "NOT_CANONICAL", _first_difference(data, rest, begin, end)
-    )
-    return Opened(rest, signature, fault)
+        return Opened((), None, shape.explain(located))
+    detach(located)
+    return _Found(signature, begin, end)
 
 
-def _first_difference(data: bytes, rest: bytes, begin: int, end: int) -> str:
-    received = data[:begin] + data[end:]
-    low, high = 0, min(len(received), len(rest))
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A signature of our form, data[begin:end]; it is no longer in the tree."""
+
+    signature: dsig.Signature
+    begin: int
+    end: int
+
+    def opened(self, data: bytes, root: etree._Element, message: Message | None) -> Opened:
+        """Hold the bytes around the signature against the canonical form of the tree.
+
+        When they are equal, the tree that was parsed once is the tree of what was signed, and
+        what was read from it is what the signer wrote. The bytes of our own writer are canonical
+        (`edxml.write`), so they need no C14N; anybody else's, in another order, get it.
+        """
+        view = memoryview(data)
+        received = (view[: self.begin], view[self.end :])
+        if self._is_written(data, message):
+            return Opened(received, self.signature, None)
+        try:
+            rest = canonical(root)
+        except etree.C14NError as error:
+            return Opened((), self.signature, _not_canonical(f"no canonical form: {error}"))
+        if b"".join(received) == rest:
+            return Opened(received, self.signature, None)
+        at = _first_difference(b"".join(received), rest)
+        at += 0 if at < self.begin else self.end - self.begin
+        fault = _not_canonical(f"byte {at} is not as the canonical form has it")
+        return Opened((rest,), self.signature, fault)
+
+    def _is_written(self, data: bytes, message: Message | None) -> bool:
+        """Whether our writer would write exactly these bytes for what was read from them."""
+        if message is None:
+            return False
+        try:
+            before, after = edxml.split(message)
+        except Malformed:
+            return False
+        return (
+            len(before) == self.begin
+            and len(after) == len(data) - self.end
+            and data.startswith(before)
+            and data.endswith(after)
+        )
+
+
+def _not_canonical(detail: str) -> shape.Fault:
+    return shape.Fault(shape.STRUCTURE_STEP, "NOT_CANONICAL", detail)
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    low, high = 0, min(len(one), len(other))
     while low < high:  # halves, so that a large envelope costs a few comparisons
         middle = (low + high + 1) // 2
-        if received[low:middle] == rest[low:middle]:
+        if one[low:middle] == other[low:middle]:
             low = middle
         else:
             high = middle - 1
-    at = low if low < begin else low + end - begin
-    return f"byte {at} is not as the canonical form has it"
+    return low
 
 
 # -- steps 10 and 11: what it says -------------------------------------------------------------
