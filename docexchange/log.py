@@ -19,10 +19,11 @@ _PASSWORD = re.compile(r"(amqps?://[^\s:/@]*):[^\s@]*@")
 _DEPTH_MAX = 4  # records are flat; deeper ones are written with repr
 
 
-def setup(stream: TextIO | None = None, *, verbose: bool = False) -> None:
+def setup(stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = False) -> None:
     """Point every logger of this process at a stream; stderr by default.
 
-    When this returns, structlog and the standard library's loggers write the same form.
+    `quiet` leaves out everything that is not critical: a command says itself what it did and what
+    went wrong. When this returns, structlog and the standard library's loggers write the same form.
     """
     target = stream if stream is not None else sys.stderr
     terminal = target.isatty()
@@ -38,7 +39,7 @@ def setup(stream: TextIO | None = None, *, verbose: bool = False) -> None:
         if terminal
         else structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=True)
     )
-    level = logging.DEBUG if verbose else logging.INFO
+    level = logging.DEBUG if verbose else logging.CRITICAL if quiet else logging.INFO
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -52,7 +53,7 @@ def setup(stream: TextIO | None = None, *, verbose: bool = False) -> None:
             foreign_pre_chain=shared,
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
 
 
 def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -11,19 +11,27 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import log
+from ..core.ports import Clock
+from ..edges.clock import WallClock
 from . import session, words
 
 __all__ = ["main"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. Never raises, never shows a traceback unless -v."""
+def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
+    """Run one command; returns its exit code. Never raises, never shows a traceback unless -v.
+
+    Args:
+        arguments: without the command's name; those of this process when None.
+        clock: read instead of the wall clock.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a file name may hold bytes that are no text
             stream.reconfigure(errors="replace")
     words.speak(words.chosen(given, os.environ))
-    session.current = session.Session()
+    session.current = session.Session(clock=clock or WallClock())
     try:
         return _run(given)
     except SystemExit as ended:  # typer's, at a closed pipe
@@ -60,7 +68,6 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 def _tell(error: BaseException) -> int:
     from typer.exceptions import Abort, TyperException
 
-    from ..log import masked
     from . import exits, show
 
     if isinstance(error, TyperException):
@@ -69,7 +76,7 @@ def _tell(error: BaseException) -> int:
         error = KeyboardInterrupt()
     code = exits.code_of(error)
     if code is exits.Exit.BUG:
-        what = masked(show.plain(f"{type(error).__name__}: {error}"))
+        what = log.masked(show.plain(f"{type(error).__name__}: {error}"))
         show.note(words.say(f"lỗi của docexchange: {what}", f"a bug of docexchange: {what}"))
         where = exits.write_report(error)
         show.note(words.say(f"chi tiết để báo lỗi: {where}", f"details to report: {where}"))
@@ -89,14 +96,35 @@ def _usage(error: Exception) -> int:
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "docexchange"
-    text = getattr(error, "format_message", lambda: str(error))()
-    show.note(
-        f"{show.paint(words.say('dùng sai:', 'usage:'), 'bad', sys.stderr)} {show.plain(text)}"
-    )
+    if type(error).__name__ == "NoArgsIsHelpError":
+        show.note(str(error))
+        return int(exits.Exit.USAGE)
+    mark = show.paint(words.say("dùng sai:", "usage:"), "bad", sys.stderr)
+    show.note(f"{mark} {show.plain(_usage_sentence(error))}")
     show.note(words.say(f"xem: {path} --help", f"see: {path} --help"))
     return int(exits.Exit.USAGE)
 
 
+def _usage_sentence(error: Exception) -> str:
+    """What typer found wrong; the frequent cases also in Vietnamese."""
+    kind = type(error).__name__
+    hint = getattr(error, "param_hint", None)
+    parameter = getattr(error, "param", None)
+    if hint is None and parameter is not None:
+        hint = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.metavar
+    message = str(getattr(error, "message", "") or error)
+    if kind == "MissingParameter":
+        return words.say(f"thiếu {hint}", f"missing {hint}")
+    if kind == "NoSuchOption":
+        name = getattr(error, "option_name", "")
+        near = ", ".join(getattr(error, "possibilities", None) or ())
+        asked = words.say(f"; ý bạn là {near}?", f"; did you mean {near}?") if near else ""
+        return words.say(f"không có tuỳ chọn {name}", f"no such option {name}") + asked
+    return f"{hint}: {message}" if hint else message
+
+
 def configure(config: Path | None, verbose: bool) -> None:
-    """Take the options that stand before the command."""
-    session.current = session.Session(config, verbose)
+    """Take the options that stand before the command; libraries speak up only with -v."""
+    session.current.config = config
+    session.current.verbose = verbose
+    log.setup(verbose=verbose, quiet=not verbose)

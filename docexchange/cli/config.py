@@ -65,7 +65,6 @@ def register(app: typer.Typer) -> None:
 def check(as_json: options.Json = False) -> None:
     """Check everything that can be checked without a broker."""
     from ..config import load
-    from ..edges.clock import WallClock
 
     path = session.config_path()
     found = Findings()
@@ -75,7 +74,7 @@ def check(as_json: options.Json = False) -> None:
     except DocexchangeError as error:
         found.failed(error)
     if config is not None:
-        _check(config, found, WallClock().now())
+        _check(config, found, session.now())
     if as_json:
         show.emit(
             "config-check",

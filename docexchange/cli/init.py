@@ -107,8 +107,8 @@ def register(app: typer.Typer) -> None:
         app,
         "init",
         init,
-        "Tạo cấu hình có chú thích, danh mục cơ quan mẫu và các thư mục của một nút.",
-        "Write a commented config, a sample directory of organs and the folders of a node.",
+        "Tạo cấu hình có chú thích và các thư mục của một nút.",
+        "Write a commented config and the folders of a node.",
     )
 
 

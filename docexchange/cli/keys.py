@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import Conflict
-from . import exits, files, options, show
+from . import exits, files, options, session, show
 from .words import say
 
 if TYPE_CHECKING:
@@ -79,11 +79,9 @@ def demo_ca(
     """Write root, issuing CA and organs' keys; keys 0600, folders 0700; overwrite nothing."""
     from keys.certificates import load_pem
 
-    from ..edges.clock import WallClock
-
     named = dict(_organ(text) for text in organs) if organs else DEMO_ORGANS
     if not folder.exists() or not any((folder / name).exists() for name in ("root.pem", *named)):
-        made = _made(named, WallClock().now(), key)
+        made = _made(named, session.now(), key)
     else:
         raise Conflict(
             f"{folder} holds a CA already; nothing was written",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError, NotFound
-from .words import say
+from ..core.ports import Clock
+from ..edges.clock import WallClock
 
 if TYPE_CHECKING:  # these load slowly; only commands of a node need them
     from ..config import Config
@@ -23,13 +25,19 @@ VARIABLE = "DOCEXCHANGE_CONFIG"
 
 @dataclass
 class Session:
-    """Options that stand before any command."""
+    """Options that stand before any command, and the clock that it reads."""
 
     config: Path | None = None
     verbose: bool = False
+    clock: Clock = field(default_factory=WallClock)
 
 
 current = Session()  # one command per process; `main` fills it
+
+
+def now() -> datetime:
+    """The time, aware UTC."""
+    return current.clock.now()
 
 
 def config_path() -> Path:
@@ -81,19 +89,10 @@ def open_store() -> Iterator[tuple[Config, SqlStore]]:
 def open_world() -> Iterator[tuple[Config, World]]:
     """Store, keys, directory and trust of the node: for commands that sign and queue."""
     from .. import compose
-    from ..edges.clock import WallClock
 
     config = load_config()
     store = compose.open_store(config, exclusive=False)
     try:
-        yield config, compose.build_world(config, store, WallClock())
+        yield config, compose.build_world(config, store, current.clock)
     finally:
         store.close()
-
-
-def reference_help() -> str:
-    """What REF may be, for help texts."""
-    return say(
-        "mã theo dõi, phần đầu của mã, hoặc số ký hiệu (98/QĐ-UBND)",
-        "tracking id, its first characters, or the number (98/QĐ-UBND)",
-    )

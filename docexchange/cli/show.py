@@ -72,6 +72,11 @@ def moment(time: datetime | None) -> str:
     return f"{time.astimezone(LOCAL):%d/%m/%Y %H:%M:%S} +07:00" if time else "–"
 
 
+def minute(time: datetime | None) -> str:
+    """A time in a list: local, to the minute."""
+    return f"{time.astimezone(LOCAL):%d/%m/%Y %H:%M}" if time else "–"
+
+
 def span(time: timedelta) -> str:
     """A length of time in its two largest units."""
     seconds = max(0, round(time.total_seconds()))

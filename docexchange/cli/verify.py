@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import exits, files, options, session, show
-from .words import lang, say
+from .words import say, spoken
 
 if TYPE_CHECKING:
     from envelopes.model import Document, Status
@@ -100,11 +100,10 @@ def verify(
     from envelopes.verify import cross_check
     from envelopes.verify import verify as judge
 
-    from ..edges.clock import WallClock
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import load_trust
 
-    time = options.moment(at) if at else WallClock().now()
+    time = options.moment(at) if at else session.now()
     anchors, ignored = load_trust(trust)
     if session.current.verbose:
         for one in ignored:
@@ -161,7 +160,7 @@ def _print_report(report: Report, *, alone: bool) -> None:
     """The verdict, the steps that matter and who signed; -v shows every step."""
     from envelopes.report import Indication, Result
 
-    verdict, *lines = report.text(lang()).rstrip("\n").split("\n")
+    verdict, *lines = report.text(spoken()).rstrip("\n").split("\n")
     show.out(show.paint(verdict, _COLOURS[report.indication.value]))
     passed = report.indication is Indication.PASSED
     for check, line in zip(report.checks, lines, strict=False):

@@ -22,7 +22,7 @@ def speak(lang: str) -> None:
     _spoken = lang
 
 
-def lang() -> str:
+def spoken() -> str:
     """The language spoken, "vi" or "en"."""
     return _spoken
 

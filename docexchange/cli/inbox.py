@@ -1,0 +1,186 @@
+"""`inbox list|show|save`: the documents that we received and believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import files, options, session, show, words
+from .track import names_of, number_of
+from .words import say
+
+if TYPE_CHECKING:
+    from ..core.model import ArrivalView
+
+Organ = Annotated[
+    str,
+    typer.Option("--organ", help=say("chỉ của cơ quan này của ta", "only for this organ of ours")),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    from .commands import new_group
+
+    group = new_group(say("Văn bản đến.", "Incoming documents."))
+    options.add(
+        group, "list", list_arrivals, "Văn bản đến, mới nhất trước.", "Incoming, newest first."
+    )
+    options.add(
+        group,
+        "show",
+        show_arrival,
+        "Một văn bản đến: từ đâu, chữ ký, đã báo gì cho bên gửi.",
+        "One incoming document: from whom, its signature, what was reported.",
+    )
+    options.add(
+        group,
+        "save",
+        save,
+        "Ghi gói tin (đúng từng byte) và tệp đính kèm ra thư mục.",
+        "Write the envelope, byte for byte, and its attachments to a folder.",
+    )
+    app.add_typer(group, name="inbox")
+
+
+def list_arrivals(
+    organ: Organ = "", limit: options.Limit = 50, as_json: options.Json = False
+) -> None:
+    """List arrivals."""
+    with session.open_store() as (_, store):
+        views = store.arrivals(limit, organ)
+    if as_json:
+        show.emit("inbox-list", {"documents": [_json(view) for view in views]})
+        return
+    if not views:
+        show.note(say("chưa có văn bản đến nào", "nothing has arrived yet"))
+        return
+    show.table(
+        [
+            say("ĐẾN LÚC", "ARRIVED"),
+            say("TỪ", "FROM"),
+            say("SỐ, KÝ HIỆU", "NUMBER"),
+            say("TRÍCH YẾU", "SUBJECT"),
+            say("CHO", "FOR"),
+            say("XỬ LÝ", "PROCESSING"),
+            say("MÃ THEO DÕI", "TRACKING ID"),
+        ],
+        [
+            [
+                show.minute(view.arrived_at),
+                view.from_organ,
+                number_of(view.number, view.notation),
+                show.short(view.subject, 40),
+                view.organ,
+                words.code(view.code),
+                view.tracking_id,
+            ]
+            for view in views
+        ],
+    )
+
+
+def show_arrival(ref: options.Ref, organ: Organ = "", as_json: options.Json = False) -> None:
+    """Show one arrival."""
+    with session.open_store() as (config, store):
+        view = store.arrival(ref, organ)
+    report = json.loads(view.report) if view.report else {}
+    if as_json:
+        show.emit("inbox-show", {**_json(view), "report": report})
+        return
+    names = names_of(config)
+    number = number_of(view.number, view.notation)
+    show.out(show.paint(show.plain(f"{number} · {view.subject}"), "bold"))
+    handed = show.moment(view.handed_over_at)
+    mailroom = config.mailroom_of(view.organ) is not None
+    not_yet = (
+        say("chưa", "not yet") if mailroom else say("không có phần mềm văn thư", "no mailroom")
+    )
+    show.facts(
+        [
+            (say("Mã theo dõi", "Tracking id"), view.tracking_id),
+            (say("Định danh", "DocumentId"), view.document_id),
+            (say("Từ", "From"), names(view.from_organ)),
+            (say("Cho", "For"), names(view.organ)),
+            (say("Đến lúc", "Arrived"), show.moment(view.arrived_at)),
+            (say("Ký lúc (tự khai)", "Signed (claimed)"), show.moment(view.signed_at)),
+            (say("Kết luận", "Verdict"), _verdict(report)),
+            (say("Loại", "Kind"), f"{words.business(view.business)} · {show.size(view.size)}"),
+            (say("Giao văn thư", "Handed over"), handed if view.handed_over_at else not_yet),
+            (say("Trạng thái", "Processing"), words.code(view.code)),
+            *(
+                (say("Tệp đính kèm", "Attachment"), f"{one['name']} · {show.size(one['size'])}")
+                for one in report.get("attachments", ())
+            ),
+        ]
+    )
+    if view.history:
+        show.out()
+        show.out(show.paint(say("Đã trao đổi với bên gửi", "Said to and by the sender"), "bold"))
+        for said in view.history:
+            remark = f" · {said.note}" if said.note else ""
+            show.out(
+                show.plain(f"  {show.moment(said.recorded_at)}  {words.code(said.code)}{remark}")
+            )
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    signer = (report.get("signer") or {}).get("subject", "")
+    return (
+        f"{report.get('indication', '–')} · {signer}" if signer else report.get("indication", "–")
+    )
+
+
+def save(
+    ref: options.Ref, output: options.Folder, organ: Organ = "", force: options.Force = False
+) -> None:
+    """Write an arrival's envelope and attachments."""
+    from envelopes import edxml
+    from envelopes.model import Document
+
+    with session.open_store() as (_, store):
+        view = store.arrival(ref, organ)
+        data = store.blob(view.sha256)
+    name = files.safe_name(number_of(view.number, view.notation), view.tracking_id)
+    wanted: dict[Path, bytes] = {output / f"{name}.edxml": data}
+    message, _ = edxml.read(data, limit=max(len(data), 1))
+    if isinstance(message, Document):
+        for position, one in enumerate(message.attachments, start=1):
+            inner = files.safe_name(one.name or "", "attachment")
+            wanted[output / f"{name}-{position}-{inner}"] = one.content
+    files.write_all(wanted, force=force)
+    for path in wanted:
+        show.out(str(path))
+
+
+def _json(view: ArrivalView) -> dict[str, Any]:
+    return {
+        "tracking_id": view.tracking_id,
+        "organ": view.organ,
+        "from": view.from_organ,
+        "document_id": view.document_id,
+        "business": view.business,
+        "number": view.number,
+        "notation": view.notation,
+        "subject": view.subject,
+        "sha256": view.sha256,
+        "size": view.size,
+        "arrived_at": view.arrived_at,
+        "signed_at": view.signed_at,
+        "handed_over_at": view.handed_over_at,
+        "code": view.code or None,
+        "history": [
+            {
+                "code": said.code,
+                "note": said.note,
+                "signed_at": said.signed_at,
+                "recorded_at": said.recorded_at,
+                "sha256": said.sha256,
+            }
+            for said in view.history
+        ],
+    }

@@ -1,0 +1,276 @@
+"""`send`: queue a document and perhaps wait for its recipients; `pack`: sign it to a file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..core.states import State, StatusCode
+from . import exits, fields, files, options, session, show, words
+from .words import say
+
+if TYPE_CHECKING:
+    from ..core.model import DeliveryView, Submitted
+    from ..core.world import World
+    from ..edges.directory import TomlDirectory
+
+POLL = 0.2  # s between two looks at the store
+IDLE = timedelta(seconds=3)  # a daemon looks every second; after this nobody seems to serve
+PACK_LIMIT = 8 * 1024 * 1024  # bytes; what the exchange carries
+# How far along its way a recipient is by its code; others say that it will not get there.
+_RANK = {
+    StatusCode.ARRIVED: 1,
+    StatusCode.ACCEPTED: 2,
+    StatusCode.ASSIGNED: 3,
+    StatusCode.PROCESSING: 4,
+    StatusCode.COMPLETED: 5,
+}
+
+
+class Until(StrEnum):
+    """What --wait waits for."""
+
+    RECEIPT = "01"
+    COMPLETED = "06"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    options.add(
+        app,
+        "send",
+        fields.with_fields(send),
+        "Gửi văn bản. Kiểm tra, ký số, xếp hàng; tiến trình `docexchange run` gửi đi.",
+        "Send a document. It is checked, signed and queued; the running daemon sends it.",
+    )
+    options.add(
+        app,
+        "pack",
+        fields.with_fields(pack),
+        "Đóng gói và ký văn bản ra tệp. Không cần broker hay kho dữ liệu.",
+        "Pack and sign a document into a file. No broker, no store.",
+    )
+
+
+def send(
+    given: fields.Fields,
+    wait: Annotated[
+        Until | None,
+        typer.Option(
+            "--wait",
+            help=say(
+                "chờ tới khi mọi nơi nhận báo 01 (đã đến) hoặc 06 (hoàn thành)",
+                "wait until every recipient reports 01 (arrived) or 06 (completed)",
+            ),
+        ),
+    ] = None,
+    timeout: Annotated[
+        str, typer.Option("--timeout", help=say("chờ lâu nhất (5m)", "longest wait (5m)"))
+    ] = "5m",
+    as_json: options.Json = False,
+) -> None:
+    """Queue a document; it is signed and on disk when its tracking id is printed."""
+    from ..flow import outbox
+
+    longest = options.span(timeout)
+    with session.open_world() as (_, world):
+        now = session.now()
+        made = fields.document(
+            given, names=_names_of(world), limit=world.limits.envelope_bytes, now=now
+        )
+        submitted = asyncio.run(outbox.submit(made, world=world, now=now))
+        if not as_json:
+            _print(submitted, world)
+        code = exits.Exit.DONE
+        if wait is not None:
+            code = _wait(world, submitted.tracking_id, wait, longest)
+        if as_json:
+            show.emit("send", _json(submitted, world))
+    raise typer.Exit(code)
+
+
+def _names_of(world: World) -> Callable[[str], str]:
+    def name(organ_id: str) -> str:
+        organ = world.directory.find(organ_id)
+        return organ.name if organ and not organ.closed else ""
+
+    return name
+
+
+def _print(submitted: Submitted, world: World) -> None:
+    view = world.store.document(submitted.tracking_id)
+    number = f"{view.number}/{view.notation}"
+    count = len(view.deliveries)
+    if submitted.duplicate:
+        text = say(
+            f"{number} đã được nộp trước đây với cùng nội dung; không gửi thêm",
+            f"{number} was submitted before with the same content; nothing more is sent",
+        )
+    else:
+        text = say(
+            f"{number} đã ký và xếp hàng gửi tới {count} nơi nhận ({show.size(view.size)})",
+            f"{number} is signed and queued for {count} recipient(s) ({show.size(view.size)})",
+        )
+    show.note(f"{show.paint('✔', 'good')} {show.plain(text)}")
+    show.out(submitted.tracking_id)
+
+
+def _wait(world: World, ref: str, until: Until, longest: timedelta) -> exits.Exit:
+    """Look until every recipient got there or will not; a sign of life on a terminal."""
+    waiting = show.Waiting()
+    begun, told = time.monotonic(), False
+    try:
+        while True:
+            deliveries = world.store.document(ref).deliveries
+            reached = sum(_reached(one, until) for one in deliveries)
+            never = sum(_never(one) for one in deliveries)
+            passed = timedelta(seconds=time.monotonic() - begun)
+            if reached + never == len(deliveries):
+                break
+            if passed > longest:
+                waiting.done()
+                show.note(
+                    say(
+                        f"hết {show.span(longest)}: {reached}/{len(deliveries)} nơi đã báo {until}",
+                        f"{show.span(longest)} are over: {reached}/{len(deliveries)} said {until}",
+                    )
+                )
+                return exits.Exit.LATER
+            if not told and passed > IDLE and any(map(_untouched, deliveries)):
+                told = True
+                waiting.done()
+                show.note(
+                    say(
+                        "Văn bản nằm chờ: `docexchange run` có đang chạy không?",
+                        "The document waits: is `docexchange run` running?",
+                    )
+                )
+            waiting.show(
+                say(
+                    f"chờ {until}: {reached}/{len(deliveries)} nơi nhận, {show.span(passed)} ",
+                    f"waiting for {until}: {reached}/{len(deliveries)}, {show.span(passed)} ",
+                )
+            )
+            time.sleep(POLL)
+    finally:
+        waiting.done()
+    for one in deliveries:
+        show.note(f"  {one.to_organ}  {words.state(one.state)}  {words.code(one.code)}")
+    if never:
+        return exits.Exit.PARTLY if reached else exits.Exit.NEGATIVE
+    return exits.Exit.DONE
+
+
+def _untouched(delivery: DeliveryView) -> bool:
+    return delivery.state is State.QUEUED and not delivery.attempts and not delivery.copies
+
+
+def _reached(delivery: DeliveryView, until: Until) -> bool:
+    if delivery.state is not State.ACKNOWLEDGED or delivery.code not in _RANK:
+        return False
+    return _RANK[StatusCode(delivery.code)] >= _RANK[StatusCode(until)]
+
+
+def _never(delivery: DeliveryView) -> bool:
+    refused = delivery.code != "" and delivery.code not in _RANK
+    return delivery.state is State.UNDELIVERABLE or refused
+
+
+def _json(submitted: Submitted, world: World) -> dict[str, object]:
+    from .track import delivery_json
+
+    view = world.store.document(submitted.tracking_id)
+    return {
+        "tracking_id": submitted.tracking_id,
+        "document_id": submitted.document_id,
+        "duplicate": submitted.duplicate,
+        "sha256": view.sha256,
+        "size": view.size,
+        "deliveries": [delivery_json(one) for one in view.deliveries],
+    }
+
+
+def pack(
+    given: fields.Fields,
+    key: Annotated[
+        Path,
+        typer.Option(
+            "--key", metavar="PEM", help=say("khoá riêng (quyền 0600)", "private key (mode 0600)")
+        ),
+    ],
+    cert: Annotated[
+        Path,
+        typer.Option(
+            "--cert",
+            metavar="PEM",
+            help=say("chứng thư, của cơ quan trước", "certificates, the organ's own first"),
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="OUT.edxml", help=say("tệp ghi ra", "file to write")
+        ),
+    ],
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--passphrase-file",
+            metavar=say("TỆP", "FILE"),
+            help=say("tệp (0600) có mật khẩu của khoá", "file (0600) with the key's passphrase"),
+        ),
+    ] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--directory",
+            metavar=say("TỆP", "FILE"),
+            help=say("danh mục cơ quan, để ghi tên", "directory of organs, for their names"),
+        ),
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Write a signed envelope to a file."""
+    import hashlib
+
+    from envelopes.pack import pack as sign
+    from envelopes.pack import with_trace
+
+    from ..edges.directory import TomlDirectory
+    from ..edges.keyring import PemFiles, open_signer
+
+    now = session.now()
+    organs = TomlDirectory.load(directory) if directory else None
+    made = fields.document(given, names=_names_in(organs), limit=PACK_LIMIT, now=now)
+    signer = open_signer(PemFiles(key, cert, passphrase_file), now)
+    data = sign(with_trace(made, made.sender.organ_id, now), signer, signing_time=now)
+    files.write_all({output: data}, force=force)
+    named = signer.chain[0].organ_id
+    if named and named != made.sender.organ_id:
+        show.note(
+            say(
+                f"cảnh báo: chứng thư của {named}, văn bản ghi là của {made.sender.organ_id}",
+                f"warning: the certificate is {named}'s, the document {made.sender.organ_id}'s",
+            )
+        )
+    digest = hashlib.sha256(data).hexdigest()
+    if as_json:
+        show.emit("pack", {"file": str(output), "sha256": digest, "size": len(data)})
+    else:
+        show.out(f"{output} · {show.size(len(data))} · sha256 {digest}")
+
+
+def _names_in(directory: TomlDirectory | None) -> Callable[[str], str]:
+    def name(organ_id: str) -> str:
+        organ = directory.find(organ_id) if directory else None
+        return organ.name if organ else ""
+
+    return name
