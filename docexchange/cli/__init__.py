@@ -120,6 +120,9 @@ def _usage_sentence(error: Exception) -> str:
         near = ", ".join(getattr(error, "possibilities", None) or ())
         asked = words.say(f"; ý bạn là {near}?", f"; did you mean {near}?") if near else ""
         return words.say(f"không có tuỳ chọn {name}", f"no such option {name}") + asked
+    if message.startswith("No such command"):
+        return words.say(f"không có lệnh {message.split()[3].rstrip('.')}", message)
+    message = message.removeprefix("Value error, ")
     return f"{hint}: {message}" if hint else message
 
 

@@ -33,9 +33,7 @@ class Fields:
 
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar=say("[TỆP...]", "[FILE...]"), help=say("tệp đính kèm", "attachments")
-        ),
+        typer.Argument(metavar=say("TỆP", "FILE"), help=say("tệp đính kèm", "attachments")),
     ] = None
     from_xml: Annotated[
         Path | None,
@@ -50,38 +48,67 @@ class Fields:
     ] = None
     sender: Annotated[
         str,
-        typer.Option("--from", metavar="ORGAN", help=say("cơ quan gửi", "sending organ")),
+        typer.Option(
+            "--from", metavar=say("CƠ_QUAN", "ORGAN"), help=say("cơ quan gửi", "sending organ")
+        ),
     ] = ""
     to: Annotated[
         list[str] | None,
         typer.Option(
-            "--to", metavar="ORGAN,...", help=say("nơi nhận, cách nhau dấu phẩy", "recipients")
+            "--to",
+            metavar=say("CƠ_QUAN,...", "ORGAN,..."),
+            help=say("nơi nhận, cách nhau dấu phẩy", "recipients"),
         ),
     ] = None
     number: Annotated[
-        str, typer.Option("--number", help=say("số văn bản, như 98", "number, as 98"))
+        str,
+        typer.Option(
+            "--number", metavar=say("SỐ", "NUMBER"), help=say("số văn bản, như 98", "number, as 98")
+        ),
     ] = ""
     notation: Annotated[
-        str, typer.Option("--notation", help=say("ký hiệu, như QĐ-UBND", "notation, as QĐ-UBND"))
+        str,
+        typer.Option(
+            "--notation",
+            metavar=say("KÝ_HIỆU", "NOTATION"),
+            help=say("ký hiệu, như QĐ-UBND", "notation, as QĐ-UBND"),
+        ),
     ] = ""
-    subject: Annotated[str, typer.Option("--subject", help=say("trích yếu", "subject"))] = ""
+    subject: Annotated[
+        str,
+        typer.Option(
+            "--subject", metavar=say("TRÍCH_YẾU", "SUBJECT"), help=say("trích yếu", "subject")
+        ),
+    ] = ""
     type_name: Annotated[
         str,
-        typer.Option("--type", help=say('tên loại, như "Quyết định"', 'type, as "Quyết định"')),
+        typer.Option(
+            "--type",
+            metavar=say("TÊN_LOẠI", "TYPE"),
+            help=say('tên loại, như "Quyết định"', 'type, as "Quyết định"'),
+        ),
     ] = ""
     date: Annotated[
         str,
         typer.Option(
-            "--date", help=say("ngày ban hành (mặc định: hôm nay)", "date of promulgation (today)")
+            "--date",
+            metavar=say("NGÀY", "DATE"),
+            help=say("ngày ban hành (mặc định: hôm nay)", "date of promulgation (today)"),
         ),
     ] = ""
     place: Annotated[
-        str, typer.Option("--place", help=say("nơi ban hành", "place of promulgation"))
+        str,
+        typer.Option(
+            "--place",
+            metavar=say("NƠI", "PLACE"),
+            help=say("nơi ban hành", "place of promulgation"),
+        ),
     ] = ""
     priority: Annotated[
         int,
         typer.Option(
             "--priority",
+            metavar="0-4",
             min=0,
             max=4,
             help=say(
@@ -91,17 +118,34 @@ class Fields:
         ),
     ] = 0
     due: Annotated[
-        str, typer.Option("--due", help=say("hạn xử lý, yyyy/MM/dd", "due date, yyyy/MM/dd"))
+        str,
+        typer.Option(
+            "--due",
+            metavar=say("NGÀY", "DATE"),
+            help=say("hạn xử lý, yyyy/MM/dd", "due date, yyyy/MM/dd"),
+        ),
     ] = ""
     signer_name: Annotated[
-        str, typer.Option("--signer-name", help=say("người ký ban hành", "signatory"))
+        str,
+        typer.Option(
+            "--signer-name",
+            metavar=say("HỌ_TÊN", "NAME"),
+            help=say("người ký ban hành", "signatory"),
+        ),
     ] = ""
     signer_position: Annotated[
-        str, typer.Option("--signer-position", help=say("chức vụ", "position"))
+        str,
+        typer.Option(
+            "--signer-position", metavar=say("CHỨC_VỤ", "POSITION"), help=say("chức vụ", "position")
+        ),
     ] = ""
     signer_competence: Annotated[
         str,
-        typer.Option("--signer-competence", help=say("quyền hạn, như TM.", "competence, as TM.")),
+        typer.Option(
+            "--signer-competence",
+            metavar=say("QUYỀN_HẠN", "TEXT"),
+            help=say("quyền hạn, như TM.", "competence, as TM."),
+        ),
     ] = ""
 
 

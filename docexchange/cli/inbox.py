@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 Organ = Annotated[
     str,
-    typer.Option("--organ", help=say("chỉ của cơ quan này của ta", "only for this organ of ours")),
+    typer.Option(
+        "--organ",
+        metavar=say("CƠ_QUAN", "ORGAN"),
+        help=say("chỉ của cơ quan này của ta", "only for this organ of ours"),
+    ),
 ]
 
 

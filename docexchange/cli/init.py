@@ -122,7 +122,12 @@ def init(
         ),
     ] = Path(),
     organ: Annotated[
-        str, typer.Option("--organ", help=say("mã định danh cơ quan", "code of the organ"))
+        str,
+        typer.Option(
+            "--organ",
+            metavar=say("CƠ_QUAN", "ORGAN"),
+            help=say("mã định danh cơ quan", "code of the organ"),
+        ),
     ] = "H05",
     force: options.Force = False,
 ) -> None:

@@ -65,7 +65,7 @@ def demo_ca(
     organs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar=say("[CƠ_QUAN...]", "[ORGAN...]"),
+            metavar=say("CƠ_QUAN", "ORGAN"),
             help=say(
                 'mã định danh, như H05 hoặc "H05=UBND tỉnh Bắc Ninh" (mặc định: H01 H05 H13)',
                 'organ codes, as H05 or "H05=UBND tỉnh Bắc Ninh" (default: H01 H05 H13)',
@@ -73,7 +73,7 @@ def demo_ca(
         ),
     ] = None,
     key: Annotated[
-        KeyKind, typer.Option("--key", help=say("loại khoá", "kind of key"))
+        KeyKind, typer.Option("--key", metavar="rsa2048|p256", help=say("loại khoá", "kind of key"))
     ] = KeyKind.RSA2048,
 ) -> None:
     """Write root, issuing CA and organs' keys; keys 0600, folders 0700; overwrite nothing."""

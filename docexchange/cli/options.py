@@ -33,7 +33,9 @@ Force = Annotated[
 ]
 Limit = Annotated[
     int,
-    typer.Option("--limit", min=1, max=10_000, help=say("số dòng nhiều nhất", "most lines")),
+    typer.Option(
+        "--limit", min=1, max=10_000, metavar="N", help=say("số dòng nhiều nhất", "most lines")
+    ),
 ]
 Folder = Annotated[
     Path,

@@ -65,6 +65,7 @@ def send(
         Until | None,
         typer.Option(
             "--wait",
+            metavar="01|06",
             help=say(
                 "chờ tới khi mọi nơi nhận báo 01 (đã đến) hoặc 06 (hoàn thành)",
                 "wait until every recipient reports 01 (arrived) or 06 (completed)",
@@ -72,7 +73,7 @@ def send(
         ),
     ] = None,
     timeout: Annotated[
-        str, typer.Option("--timeout", help=say("chờ lâu nhất (5m)", "longest wait (5m)"))
+        str, typer.Option("--timeout", metavar="5m", help=say("chờ lâu nhất", "longest wait"))
     ] = "5m",
     as_json: options.Json = False,
 ) -> None:

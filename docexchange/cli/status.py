@@ -10,6 +10,8 @@ import typer
 from . import options, session, show, words
 from .words import say
 
+TEXT = say("CHỮ", "TEXT")
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -35,13 +37,20 @@ def set_status(
         str,
         typer.Option(
             "--note",
+            metavar=TEXT,
             help=say("ghi chú; bắt buộc với 02 và 16", "remark; 02 and 16 need their reason"),
         ),
     ] = "",
-    name: Annotated[str, typer.Option("--staff", help=say("họ tên văn thư", "clerk"))] = "",
-    department: Annotated[str, typer.Option("--department", help=say("phòng", "department"))] = "",
-    phone: Annotated[str, typer.Option("--phone", help=say("điện thoại", "phone"))] = "",
-    email: Annotated[str, typer.Option("--email", help="email")] = "",
+    name: Annotated[
+        str, typer.Option("--staff", metavar=TEXT, help=say("họ tên văn thư", "clerk"))
+    ] = "",
+    department: Annotated[
+        str, typer.Option("--department", metavar=TEXT, help=say("phòng", "department"))
+    ] = "",
+    phone: Annotated[
+        str, typer.Option("--phone", metavar=TEXT, help=say("điện thoại", "phone"))
+    ] = "",
+    email: Annotated[str, typer.Option("--email", metavar=TEXT, help="email")] = "",
     as_json: options.Json = False,
 ) -> None:
     """Sign and queue a status; it leaves after those given before it."""

@@ -24,7 +24,7 @@ DEFAULT_LIMIT = 64 * 1024 * 1024  # bytes read of a file; the exchange itself ca
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar=say("TỆP...", "FILE..."),
+        metavar=say("TỆP", "FILE"),
         help=say("gói tin và biên nhận (.edxml)", "envelopes and receipts (.edxml)"),
     ),
 ]
