@@ -35,16 +35,25 @@ ATTRIBUTES_MAX: Final = 64  # per element; the widest legal one has 4
 NAMESPACES_MAX: Final = 64  # different declarations; canonical XML sorts those in scope
 DECODED_BYTES: Final = 64 * 1024  # one piece of the check for UTF-8
 TAG_BYTES_MAX: Final = 64 * 1024  # one tag with its attributes
+DECLARATION_BYTES_MAX: Final = 200  # <?xml version="1.0" encoding="UTF-8" standalone="yes"?> has 56
 
 _EQUALS: Final = ord("=")
 _TAG = re.compile(rb"""(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
 _STEPS: Final = bytes(0xFF if byte == ord("/") else 1 for byte in range(256))  # signed: -1, 1
-_ATTRIBUTE = re.compile(rb"""[^\s"'=]++\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
-_NAMESPACE = re.compile(rb"""xmlns[^\s"'=]*+\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
+# Each begins where nothing else can, so that no byte is tried twice: a tag has balanced quotes,
+# one pair for each attribute, and a space before each name.
+_ATTRIBUTE = re.compile(rb""""[^"]*+"|'[^']*+'""")
+_NAMESPACE = re.compile(rb"""(?<=\s)xmlns[^\s"'=]*+\s*+=\s*+(?:"[^"]*+"|'[^']*+')""")
 _DECLARATION = re.compile(rb"""<\?xml\s[^<>]*?\?>""")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _C14N_REFERENCES = (b"&amp;", b"&lt;", b"&gt;", b"&quot;", b"&#xD;", b"&#xA;", b"&#x9;")
 _BOM: Final = b"\xef\xbb\xbf"
+_OTHER_FILES: Final = {
+    b"PK\x03\x04": "a ZIP archive: take the envelope out of it first",
+    b"%PDF": "a PDF file: a document is sent inside an envelope",
+    b"\x1f\x8b": "a gzip file: unpack it first",
+    b"\xd0\xcf\x11\xe0": "an old Office file: a document is sent inside an envelope",
+}
 _IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
 
 
@@ -79,22 +88,34 @@ def open_gate(data: bytes, *, signed: bool, limit: int = BYTES_MAX) -> etree._El
 
 def _text(data: bytes) -> bytes:
     """The bytes without BOM and XML declaration, checked to be UTF-8."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")):
+    for magic, what in _OTHER_FILES.items():
+        if data.startswith(magic):
+            raise Refused("NOT_XML", what)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"\x00<", b"<\x00")):
         raise Refused("ENCODING", "UTF-16 or UTF-32; only UTF-8 is allowed")
     if b"\x00" in data:
         raise Refused("NOT_XML", "contains a NUL byte", line=_line(data, data.index(b"\x00")))
     _check_utf8(data)
     body = data.removeprefix(_BOM)
-    declaration = _DECLARATION.match(body, 0, 200)
+    if body.startswith(b"<?xml") and body[5:6].isspace():
+        return body[_declaration_end(body) :]
+    start = body.lstrip()
+    if not start.startswith(b"<"):
+        raise Refused("NOT_XML", f"begins with {start[:8]!r}, not with an XML element")
+    return body
+
+
+def _declaration_end(body: bytes) -> int:
+    """Where the XML declaration ends; one that names another encoding is refused."""
+    declaration = _DECLARATION.match(body, 0, DECLARATION_BYTES_MAX)
     if declaration is None:
-        start = body.lstrip()
-        if not start.startswith(b"<"):
-            raise Refused("NOT_XML", f"begins with {start[:8]!r}, not with an XML element")
-        return body
-    encoding = _ENCODING.search(declaration.group())
-    if encoding is not None and encoding[1].lower() not in (b"utf-8", b"utf8"):
-        raise Refused("ENCODING", f"declares {encoding[1].decode()}; only UTF-8 is allowed")
-    return body[declaration.end() :]
+        raise Refused("NOT_XML", f"an XML declaration over {DECLARATION_BYTES_MAX} bytes", line=1)
+    if b"encoding" in declaration[0]:
+        encoding = _ENCODING.search(declaration[0])
+        name = encoding[1].decode() if encoding else "what nobody can read"
+        if name.lower() not in ("utf-8", "utf8"):
+            raise Refused("ENCODING", f"declares {name}; only UTF-8 is allowed", line=1)
+    return declaration.end()
 
 
 def _check_utf8(data: bytes) -> None:
@@ -115,6 +136,8 @@ def _check_markup(body: bytes, signed: bool) -> None:
     tags, firsts = _tags(body)
     if b"!" in firsts or b"?" in firsts:
         tags, firsts = _tags(b"".join(_pieces(body, signed)))
+    if len(firsts) - firsts.count(b"/") > ELEMENTS_MAX:
+        raise Refused("TOO_MANY_ELEMENTS", f"over {ELEMENTS_MAX:,} elements")
     if 2 * firsts.count(b"/") != len(firsts):  # some tags end themselves: <a/>
         firsts = bytes(tag[0] for tag in tags if not _whole(tag).endswith(b"/>"))
     if max(accumulate(array("b", firsts.translate(_STEPS))), default=0) > DEPTH_MAX:
@@ -196,6 +219,7 @@ def _check_references(body: bytes) -> None:
 
 def _parse(data: bytes) -> etree._Element:
     parser = etree.XMLParser(
+        encoding="utf-8",  # whatever is declared: the scan and the parse read the same characters
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
