@@ -19,6 +19,7 @@ from typing import TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from keys.errors import CertificateUnusable
@@ -106,8 +107,11 @@ class Certificate:
 def _read(der: bytes) -> Certificate:
     try:
         parsed = x509.load_der_x509_certificate(der)
+        if parsed.serial_number <= 0:
+            raise ValueError("its serial number is not positive")  # noqa: TRY301  # one refusal
         return _certificate(der, parsed)
     except (
+        CryptographyDeprecationWarning,  # only when warnings are errors
         ValueError,
         TypeError,
         UnsupportedAlgorithm,
