@@ -24,6 +24,7 @@ from .compose import build_world, crash_point, open_store
 from .config import Config
 from .core.errors import Deferred
 from .core.ports import Clock, Incoming, MailroomIncoming
+from .core.schedule import Lane
 from .core.world import World
 from .edges.axis import Axis
 from .edges.clock import WallClock
@@ -84,7 +85,7 @@ class Daemon:
             if self.mailrooms is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
                 loops += self._mailroom_loops(group, self.mailrooms)
-            log.info("started", node=self.config.node, organs=sorted(self.config.organs))
+            log.info("serving", node=self.config.node, organs=sorted(self.config.organs))
             await stop.wait()
             log.info("stopping", in_hand=len(self._in_hand))
             await self._finish(loops)
@@ -198,15 +199,38 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     clock = WallClock()
     running: list[Daemon] = []
+
+    def committed() -> None:
+        for daemon in running:
+            daemon.committed()
+
     with open_store(
-        config,
-        exclusive=True,
-        crash=crash_point(config),
-        committed=lambda: [daemon.committed() for daemon in running] and None,
+        config, exclusive=True, crash=crash_point(config), committed=committed
     ) as store:
         world = build_world(config, store, clock)
-        axis = Axis(config)
-        mailrooms = Mailrooms(config) if config.mailroom else None
-        daemon = Daemon(config, world, store, clock, axis, mailrooms)
+        daemon = Daemon(
+            config, world, store, clock, _axis(config, world), _mailrooms(config, world)
+        )
         running.append(daemon)
         await daemon.run(stop)
+
+
+def _axis(config: Config, world: World) -> Axis:
+    prefetch = {
+        Lane.RECEIPTS: config.axis.prefetch_receipts,
+        Lane.URGENT: config.axis.prefetch_urgent,
+        Lane.NORMAL: config.axis.prefetch_normal,
+    }
+    return Axis(
+        config.axis.broker.url(),
+        config.node,
+        rng=world.random,
+        prefetch=prefetch,
+        outstanding=config.axis.outstanding_confirms,
+    )
+
+
+def _mailrooms(config: Config, world: World) -> Mailrooms | None:
+    if config.mailroom is None:
+        return None
+    return Mailrooms(config.mailroom.url(), config.vhosts(), rng=world.random)

@@ -26,6 +26,12 @@ class DocexchangeError(Exception):
         super().__init__(message)
         self.vi = vi or message
 
+    @property
+    def both(self) -> str:
+        """Both languages in one text, as a row keeps it: Vietnamese / English."""
+        english = str(self)
+        return english if self.vi == english else f"{self.vi} / {english}"
+
 
 class Misuse(DocexchangeError):
     """The program called itself wrongly: a bug of ours."""

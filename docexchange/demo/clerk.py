@@ -6,13 +6,14 @@ It knows the contract in docexchange/README.md and nothing of the daemon. It dec
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import uuid
 from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
+
+AGAIN = 1.0  # s between two attempts to connect
 
 
 class Clerk:
@@ -32,25 +33,44 @@ class Clerk:
         self.repeated = 0  # copies of what was already stored
         self.replies: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
-        self._stack = contextlib.AsyncExitStack()
+        self._ready = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect and start reading inbox, replies and events; reconnects by itself."""
-        connection = await aio_pika.connect_robust(self._url, reconnect_interval=1)
-        await self._stack.enter_async_context(connection)
-        self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        await self._channel.set_qos(prefetch_count=10)
-        self._submit = await self._channel.get_exchange("mr.submit", ensure=False)
-        for queue, handle in (
-            ("mr.inbox", self._store),
-            ("mr.replies", self._note_reply),
-            ("mr.events", self._note_event),
-        ):
-            await (await self._channel.get_queue(queue, ensure=False)).consume(handle)
+        """Connect and read inbox, replies and events; a broken connection is made again."""
+        self._serving = asyncio.create_task(self._serve())
+        await self._ready.wait()
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._stack.aclose()
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.wait([self._serving])
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                await self._serve_once()
+            except (ConnectionError, aio_pika.exceptions.AMQPError):
+                await asyncio.sleep(AGAIN)
+
+    async def _serve_once(self) -> None:
+        """One connection, from its making to its end."""
+        connection = await aio_pika.connect(self._url)
+        ended = asyncio.Event()
+        connection.close_callbacks.add(lambda *_: ended.set())
+        async with connection:
+            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            await channel.set_qos(prefetch_count=10)
+            self._submit = await channel.get_exchange("mr.submit", ensure=False)
+            for queue, handle in (
+                ("mr.inbox", self._store),
+                ("mr.replies", self._note_reply),
+                ("mr.events", self._note_event),
+            ):
+                await (await channel.get_queue(queue, ensure=False)).consume(handle)
+            self._ready.set()
+            await ended.wait()
 
     async def submit(self, edxml: bytes) -> str:
         """Hand a finished edXML to our node; returns the message_id (the reply's key)."""

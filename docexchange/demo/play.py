@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -13,6 +14,8 @@ from pathlib import Path
 from .playground import ORGANS, Playground
 from .scenes import SCENES, Stage
 from .story import SceneFailed, Story
+
+SAMPLE = Path(__file__).with_name("quyet-dinh-mau.pdf")  # made for the demo, no real document
 
 
 async def play(
@@ -25,7 +28,7 @@ async def play(
         files: documents to send.
         lang: "vi" or "en".
         keep: True leaves the nodes running until Ctrl-C.
-        broker: AMQP URL of an administrator on a broker that is already there, None for a private one.
+        broker: AMQP URL of an administrator on a broker that is already there, or None.
 
     Returns:
         0 if every scene held, else 1. No process, port or queue is left in either case.
@@ -33,9 +36,9 @@ async def play(
     story = Story(lang)
     begun = time.monotonic()
     _introduce(story, folder, files)
-    place = None
+    place = Playground(folder, broker)
     try:
-        place = await Playground.make(folder, broker, story)
+        await place.open()
         for organ in ORGANS:
             await place.start_node(organ)
             await place.open_clerk(organ)
@@ -50,8 +53,7 @@ async def play(
         story.line(f"nhật ký: {folder}/*/daemon.log", f"logs: {folder}/*/daemon.log")
         return 1
     finally:
-        if place is not None:
-            await place.close()
+        await place.close()
     return 0
 
 
@@ -113,11 +115,13 @@ async def _until_interrupted(stage: Stage) -> None:
         loop.remove_signal_handler(number)
 
 
-def play_in(folder: Path, files: Sequence[Path], **options: object) -> int:
+def play_in(
+    folder: Path, files: Sequence[Path], *, lang: str, keep: bool, broker: str | None
+) -> int:
     """Run `play` on a loop of its own; a signal ends it in order."""
 
     async def run() -> int:
-        task = asyncio.ensure_future(play(folder, files, **options))  # type: ignore[arg-type]
+        task = asyncio.ensure_future(play(folder, files, lang=lang, keep=keep, broker=broker))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)
@@ -126,4 +130,5 @@ def play_in(folder: Path, files: Sequence[Path], **options: object) -> int:
         return 128 + signal.SIGINT
 
     os.umask(0o077)
+    logging.basicConfig(filename=folder / "mailrooms.log", force=True)  # the clients' library
     return asyncio.run(run())

@@ -1,4 +1,4 @@
-"""The place where the story plays: a folder with keys, directory and configs, a broker, three nodes.
+"""The place where the story plays: a folder with keys and configs, a broker, three nodes.
 
 Everything is made anew in one folder; nodes are real `docexchange run` processes; nothing outside
 the folder is touched, and `close` leaves no process behind.
@@ -20,18 +20,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from keys.certificates import load_pem
 from keys.demo_ca import demo_ca
 
-from ..edges.topology import definitions
+from ..edges.permissions import MailroomLogin, NodeLogin, definitions
+from ..edges.topology import apply, axis_topology, mailroom_topology
+from .broker import Broker, GivenBroker, PrivateBroker
 from .clerk import Clerk
-from .rabbitmq import Node
 
 ORGANS: Mapping[str, str] = {
     "H05": "UBND tỉnh Bắc Ninh",
     "H01": "UBND tỉnh An Giang",
     "H13": "UBND thành phố Cần Thơ",
 }
-AXIS = "axis"  # vhost of the exchange axis
+AXIS = "demo-axis"  # vhost of the exchange axis
 READY = 30.0  # s for a node to say that it has started
 STOP = 15.0  # s for a node to finish what is in hand
 
@@ -46,7 +48,7 @@ trust = "../keys/root.pem"
 [organs.{organ}]
 key = "../keys/{organ}/key.pem"
 chain = "../keys/{organ}/chain.pem"
-mailroom = "mr-{organ}"
+mailroom = "demo-mr-{organ}"
 
 [axis]
 url = "{axis_url}"
@@ -96,40 +98,58 @@ class Playground:
 
     Args:
         folder: an empty or new folder.
-        broker: the private node, or None with `broker_url` for one that is already there.
+        broker_url: AMQP URL of an administrator on a broker that is already there, or None for a
+            private one.
     """
 
-    def __init__(self, folder: Path, broker: Node) -> None:
+    def __init__(self, folder: Path, broker_url: str | None) -> None:
         self.folder = folder
-        self.broker = broker
         self.daemons: dict[str, Daemon] = {}
         self.clerks: dict[str, Clerk] = {}
-        self._passwords = _passwords()
+        logins = [f"{kind}-{organ}" for organ in ORGANS for kind in ("node", "mailroom")]
+        self._passwords = {login: secrets.token_urlsafe(12) for login in logins}
+        made = self._definitions()
+        self.broker: Broker = (
+            GivenBroker(broker_url, made)
+            if broker_url
+            else PrivateBroker(folder / "rabbitmq", made)
+        )
 
     # -- making it --------------------------------------------------------------------------
-    @classmethod
-    def make(cls, folder: Path) -> Playground:
-        """Write keys, directory and configs, and start the broker with its topology."""
-        passwords = _passwords()
-        place = cls.__new__(cls)
-        place.folder, place.daemons, place.clerks, place._passwords = folder, {}, {}, passwords
-        place.broker = Node(folder / "rabbitmq", definitions=_definitions(passwords))
-        place.broker.start()
-        _write_keys(folder / "keys")
-        _write_directory(folder)
+    async def open(self) -> None:
+        """Start the broker, make its topology, write keys, directory and configs."""
+        await self.broker.open()
+        await apply(
+            self.broker.admin_url(AXIS), axis_topology({organ: [organ] for organ in ORGANS})
+        )
         for organ in ORGANS:
-            place._write_config(organ)
-        return place
+            await apply(self.broker.admin_url(_vhost(organ)), mailroom_topology())
+        _write_keys(self.folder / "keys")
+        _write_directory(self.folder)
+        for organ in ORGANS:
+            self._write_config(organ)
+
+    def _definitions(self) -> Mapping[str, Any]:
+        """One vhost per mailroom, a login per node and mailroom with just the rights it needs."""
+        nodes = [
+            NodeLogin(organ, _node(organ), self._passwords[_node(organ)], (_vhost(organ),))
+            for organ in ORGANS
+        ]
+        mailrooms = [
+            MailroomLogin(_vhost(organ), _mailroom(organ), self._passwords[_mailroom(organ)])
+            for organ in ORGANS
+        ]
+        return definitions(AXIS, nodes, mailrooms)
 
     def _write_config(self, organ: str) -> None:
         home = self.folder / organ
         home.mkdir()
-        login = f"node-{organ}"
+        login = _node(organ)
         text = CONFIG.format(
             organ=organ,
             name=ORGANS[organ],
             axis_url=self.broker.url(login, self._passwords[login], AXIS),
-            mailroom_url=self.broker.url(login, self._passwords[login], "").rstrip("/"),
+            mailroom_url=self.broker.url(login, self._passwords[login], ""),
         )
         path = home / "docexchange.toml"
         path.touch(mode=0o600)
@@ -153,7 +173,7 @@ class Playground:
         at = log.stat().st_size if log.exists() else 0
         environment = {**os.environ, "DOCEXCHANGE_CRASH_AT": crash_at}
         with log.open("ab") as out:
-            process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            process = subprocess.Popen(  # our own interpreter and module
                 [sys.executable, "-m", "docexchange", "run", "-c", str(self.config(organ))],
                 stdout=out,
                 stderr=out,
@@ -181,8 +201,8 @@ class Playground:
 
     async def open_clerk(self, organ: str) -> Clerk:
         """Connect the mailroom of an organ."""
-        login = f"mailroom-{organ}"
-        url = self.broker.url(login, self._passwords[login], f"mr-{organ}")
+        login = _mailroom(organ)
+        url = self.broker.url(login, self._passwords[login], _vhost(organ))
         clerk = Clerk(organ, url, login)
         await clerk.open()
         self.clerks[organ] = clerk
@@ -190,7 +210,7 @@ class Playground:
 
     def node_url(self, organ: str) -> str:
         """AMQP URL of the axis with the login of a node: what a forger inside it would have."""
-        login = f"node-{organ}"
+        login = _node(organ)
         return self.broker.url(login, self._passwords[login], AXIS)
 
     async def command(self, organ: str, *arguments: str) -> tuple[int, str, str]:
@@ -219,7 +239,7 @@ class Playground:
             except subprocess.TimeoutExpired:
                 daemon.process.kill()
                 daemon.process.wait()
-        self.broker.stop()
+        await self.broker.close()
 
 
 async def command(*arguments: str) -> tuple[int, str, str]:
@@ -237,13 +257,16 @@ async def command(*arguments: str) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
-def _passwords() -> dict[str, str]:
-    logins = [f"{kind}-{organ}" for organ in ORGANS for kind in ("node", "mailroom")]
-    return {login: secrets.token_urlsafe(12) for login in logins}
+def _vhost(organ: str) -> str:
+    return f"demo-mr-{organ}"
 
 
-def _definitions(passwords: Mapping[str, str]) -> Mapping[str, Any]:
-    raise NotImplementedError
+def _node(organ: str) -> str:
+    return f"node-{organ}"
+
+
+def _mailroom(organ: str) -> str:
+    return f"mailroom-{organ}"
 
 
 def _write_keys(folder: Path) -> None:
@@ -255,8 +278,6 @@ def _write_keys(folder: Path) -> None:
 
 
 def _write_directory(folder: Path) -> None:
-    from keys.certificates import load_pem
-
     issuer = load_pem((folder / "keys" / "issuing.pem").read_bytes())[0].fingerprint
     organs = "\n".join(
         DIRECTORY_ORGAN.format(organ=organ, name=name, issuer=issuer)

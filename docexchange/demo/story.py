@@ -53,7 +53,7 @@ class Story:
 
     def raw(self, text: str) -> None:
         """Show the output of a command, indented."""
-        print(textwrap.indent(text.rstrip(), "   │ "), flush=True)
+        print(textwrap.indent(text.rstrip(), "   │ ", lambda _: True), flush=True)
 
     def check(self, holds: bool, vi: str, en: str, seen: object = "") -> None:
         """State something and prove it.

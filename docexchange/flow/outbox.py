@@ -198,11 +198,10 @@ class Sender:
             await self._publish(due)
         except DeliveryRefused as refused:
             log.warning("refused", tracking_id=due.tracking_id, to=due.to_organ, why=str(refused))
-            await world.store.record(
-                due.delivery_id, Event.PUBLISH_REFUSED, self._clock.now(), detail=str(refused)
-            )
+            now, why = self._clock.now(), refused.both
+            await world.store.record(due.delivery_id, Event.PUBLISH_REFUSED, now, detail=why)
         except Deferred as deferred:
-            await self._defer(due, str(deferred))
+            await self._defer(due, deferred)
         else:
             now = self._clock.now()
             await world.store.record(
@@ -221,10 +220,10 @@ class Sender:
         data = self._world.store.blob(due.sha256)
         await self._broker.publish(due.lane, due.to_organ, data, headers)
 
-    async def _defer(self, due: Due, why: str) -> None:
+    async def _defer(self, due: Due, deferred: Deferred) -> None:
         now = self._clock.now()
         again = now + self._world.schedule.retry_in(due.attempts + 1, self._world.spread())
-        log.info("deferred", tracking_id=due.tracking_id, to=due.to_organ, why=why)
+        log.info("deferred", tracking_id=due.tracking_id, to=due.to_organ, why=str(deferred))
         await self._world.store.record(
-            due.delivery_id, Event.PUBLISH_DEFERRED, now, next_try=again, detail=why
+            due.delivery_id, Event.PUBLISH_DEFERRED, now, next_try=again, detail=deferred.both
         )

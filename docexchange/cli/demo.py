@@ -1,0 +1,63 @@
+"""`demo`: three provinces on this machine, six checked scenes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .words import say, spoken
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        help=say(
+            "Diễn việc chính với ba nút thật, một RabbitMQ riêng; mã thoát 0 khi mọi cảnh đúng.",
+            "Play the main job: three real nodes, a private RabbitMQ; exit 0 if all scenes held.",
+        )
+    )(demo)
+
+
+def demo(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            metavar=say("[TỆP]...", "[FILE]..."),
+            help=say("gửi các tệp này thay cho văn bản mẫu", "send these instead of the sample"),
+        ),
+    ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help=say("để các nút chạy tới khi Ctrl-C", "keep the nodes until Ctrl-C")
+        ),
+    ] = False,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            "--broker",
+            metavar="amqp://...",
+            help=say(
+                "dùng RabbitMQ có sẵn (tài khoản quản trị)",
+                "use a RabbitMQ that is there (an administrator's login)",
+            ),
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", help=say("thư mục để diễn (mới)", "folder to play in (a new one)")),
+    ] = None,
+) -> int:
+    """Play it. The folder stays, with logs, stores and exported envelopes."""
+    from ..demo.play import SAMPLE, play_in
+
+    place = folder or Path(tempfile.mkdtemp(prefix="docexchange-demo-"))
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    chosen = [path.resolve() for path in files or [SAMPLE]]
+    return play_in(place.resolve(), chosen, lang=spoken(), keep=keep, broker=broker)
