@@ -321,7 +321,7 @@ def normal(algorithm: SignatureAlgorithm, value: bytes) -> bytes:
 
     Anybody can turn an ECDSA value (r, s) into (r, n - s), which verifies as well: other bytes,
     another SHA-256, and receipts that speak of an envelope nobody sent. So s must be the smaller
-    of the two. Other algorithms, and values of a wrong length, are returned unchanged.
+    of the two. Other algorithms, and values that cannot be right, are returned unchanged.
     Ours: no byte of an envelope may change unnoticed.
     """
     order = _ORDERS.get(algorithm.curve)
@@ -329,6 +329,6 @@ def normal(algorithm: SignatureAlgorithm, value: bytes) -> bytes:
         return value
     width = (order.bit_length() + 7) // 8
     s = int.from_bytes(value[width:], "big")
-    if len(value) != 2 * width or s <= order // 2:
+    if len(value) != 2 * width or not order // 2 < s < order:
         return value
     return value[:width] + (order - s).to_bytes(width, "big")
