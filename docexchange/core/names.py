@@ -1,9 +1,7 @@
 """Names on the brokers, made and read in one place.
 
 The axis: one direct exchange, three queues per node, routing key `<lane>.<OrganId>`.
-A mailroom's vhost: the names of `docexchange/README.md`, with an OrganId as one word of a topic
-routing key, where a dot parts words and therefore becomes a dash (an OrganId has no dash:
-QĐ 20/2020/QĐ-TTg, Article 4).
+A mailroom's vhost: the names that `docexchange/README.md` gives to integrators.
 """
 
 from __future__ import annotations
@@ -37,13 +35,3 @@ def organ_of(lane: Lane, key: str) -> str:
     """The organ that a routing key names, "" when it is not a key of this lane."""
     prefix = f"{lane}."
     return key.removeprefix(prefix) if key.startswith(prefix) else ""
-
-
-def organ_token(organ: str) -> str:
-    """An OrganId as one word of a topic routing key: `H05.12.03` becomes `H05-12-03`."""
-    return organ.replace(".", "-")
-
-
-def organ_from_token(token: str) -> str:
-    """The OrganId of such a word."""
-    return token.replace("-", ".")

@@ -61,14 +61,13 @@ class Publisher:
         self._attempts = 0
         self._channel: Channel | None = None
         self._session: Session | None = None
-        self._up = asyncio.Event()
+        self._opened = asyncio.Event()
 
     async def open(self, session: Session) -> None:
         """Use this session from now on, until it ends."""
         self._channel = await session.channel(confirms=True)
         self._session = session
-        self._up.set()
-        session.lost.add_done_callback(lambda _: self._up.clear())
+        self._opened.set()
 
     def attempt_id(self) -> str:
         """A message_id of its own for each attempt: two in flight under one id confuse aiormq."""
@@ -129,13 +128,17 @@ class Publisher:
             session.in_flight -= len(body)
 
     async def _ready(self) -> tuple[Channel, Session]:
-        if not self._up.is_set():
+        if not self._usable():
+            self._opened.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience):
-                    await self._up.wait()
-        if self._channel is None or self._session is None or not self._up.is_set():
+                    await self._opened.wait()
+        if self._channel is None or self._session is None or not self._usable():
             raise Deferred("no connection to the broker", "không có kết nối tới broker")
         return self._channel, self._session
+
+    def _usable(self) -> bool:
+        return self._session is not None and not self._session.lost.done()
 
 
 def _no_route(exchange: str, key: str) -> Deferred:

@@ -1,0 +1,45 @@
+"""One private RabbitMQ node for the whole run, with an empty axis and mailrooms for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from deploy.rabbitmq_node import Node, find_server
+from docexchange.edges.permissions import definitions
+from docexchange.edges.topology import axis_topology, mailroom_topology
+from tests.live.rig import AXIS, MAILROOMS, MAX_MESSAGE, NODES, ORGANS, fresh
+
+
+@pytest.fixture(scope="session")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """The broker of this run."""
+    if find_server() is None:
+        why = "no rabbitmq-server here; deploy/test installs the Debian package"
+        if os.environ.get("DOCEXCHANGE_TEST_LIVE") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    node = Node(
+        tmp_path_factory.mktemp("rabbit"),
+        definitions=definitions(AXIS, NODES, MAILROOMS),
+        settings={"max_message_size": str(MAX_MESSAGE)},
+    )
+    with node:
+        yield node
+
+
+@pytest.fixture
+async def empty_axis(rabbit: Node) -> AsyncIterator[Node]:
+    """The broker with an axis that nothing waits on."""
+    await fresh(rabbit, AXIS, axis_topology(ORGANS))
+    yield rabbit
+
+
+@pytest.fixture
+async def empty_mailrooms(rabbit: Node) -> AsyncIterator[Node]:
+    """The broker with mailrooms in which nothing waits."""
+    for mailroom in MAILROOMS:
+        await fresh(rabbit, mailroom.vhost, mailroom_topology())
+    yield rabbit
