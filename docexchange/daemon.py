@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -186,17 +185,13 @@ async def _soon(event: asyncio.Event) -> None:
             await event.wait()
 
 
-async def serve(config: Config) -> None:
-    """Run a node until SIGTERM or SIGINT.
+async def serve(config: Config, stop: asyncio.Event) -> None:
+    """Run a node until `stop` is set.
 
     Raises:
         ConfigError, StoreBusy: at the start; nothing was changed.
         ExceptionGroup: of StoreError or a bug; the store is as its last commit left it.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     clock = WallClock()
     running: list[Daemon] = []
 

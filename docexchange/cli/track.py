@@ -262,7 +262,7 @@ def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) 
             "the recipient rejected it (02) after accepting it: ask the recipient",
         )
     if delivery.state is State.QUEUED and delivery.attempts:
-        why = f" ({delivery.last_error})" if delivery.last_error else ""
+        why = f" ({words.side(delivery.last_error)})" if delivery.last_error else ""
         return say(
             f"trục chưa nhận, đã thử {delivery.attempts} lần{why}; thử lại {again}",
             f"the axis did not take it, {delivery.attempts} attempt(s){why}; again {again}",
@@ -338,7 +338,7 @@ def _happened(line: Mapping[str, Any], view: DocumentView) -> tuple[str, str]:
         text = say("biên nhận có chữ ký hợp lệ", "receipt, its signature is valid")
         return "●", show.plain(f"{words.code(str(line.get('code', '')))} · {text}{status}")
     sign, vi, en = _HAPPENED.get(line["event"], ("●", line["event"], line["event"]))
-    detail = f": {line['detail']}" if line.get("detail") else ""
+    detail = f": {words.side(line['detail'])}" if line.get("detail") else ""
     return sign, show.plain(say(vi, en) + detail)
 
 

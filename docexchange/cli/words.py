@@ -32,6 +32,12 @@ def say(vi: str, en: str) -> str:
     return en if _spoken == "en" else vi
 
 
+def side(text: str) -> str:
+    """The half that is spoken of a text kept in both languages (`DocexchangeError.both`)."""
+    vi, both, en = text.partition(" / ")
+    return say(vi, en) if both else text
+
+
 def chosen(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """The language asked for: --lang, else DOCEXCHANGE_LANG, else LC_MESSAGES, else Vietnamese."""
     for position, argument in enumerate(arguments):
