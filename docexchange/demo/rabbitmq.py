@@ -5,8 +5,8 @@ not know of, nor disturb, a broker that already runs here. It dies with the proc
 it, however that one dies: a guard holds a pipe and kills the node when the pipe breaks. Works as
 root and as an ordinary user; standard library only.
 
-    python deploy/rabbitmq_node.py start DIR [--definitions FILE]     prints the administrator's URL
-    python deploy/rabbitmq_node.py stop DIR
+    python -m docexchange.demo.rabbitmq start DIR [--definitions FILE]     prints the admin URL
+    python -m docexchange.demo.rabbitmq stop DIR
 """
 
 from __future__ import annotations
@@ -219,12 +219,13 @@ class Node:
     # -- the processes ----------------------------------------------------------------------
     def _launch(self, server: Path) -> None:
         environment = self._environment()
-        if shutil.which("epmd") is None:
+        epmd = shutil.which("epmd")
+        if epmd is None:
             raise NodeError("epmd is not installed; on Debian it comes with erlang-base")
         log = (self.directory / "console.log").open("ab")
         with log:
             self._epmd = subprocess.Popen(
-                ["epmd", "-port", str(self._memory["epmd"]), "-address", LOOPBACK],
+                [epmd, "-port", str(self._memory["epmd"]), "-address", LOOPBACK],
                 **self._detached(environment, log),
             )
             self._wait_for_epmd()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from deploy.rabbitmq_node import Node, find_server
+from docexchange.demo.rabbitmq import Node, find_server
 from docexchange.edges.permissions import definitions
 from docexchange.edges.topology import axis_topology, mailroom_topology
 from tests.live.rig import AXIS, MAILROOMS, MAX_MESSAGE, NODES, ORGANS, fresh

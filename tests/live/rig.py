@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.rabbitmq_node import Node
+from docexchange.demo.rabbitmq import Node
 from docexchange.edges.link import connect
 from docexchange.edges.permissions import MailroomLogin, NodeLogin
 from docexchange.edges.topology import Topology, apply

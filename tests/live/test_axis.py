@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from deploy.rabbitmq_node import Node
 from docexchange.core.errors import Deferred, DeliveryRefused
 from docexchange.core.names import queue_name
 from docexchange.core.schedule import Lane
+from docexchange.demo.rabbitmq import Node
 from docexchange.edges.axis import PREFETCH, Axis, AxisMessage
 from docexchange.edges.link import connect
 from docexchange.edges.topology import LANE_BYTES, apply, axis_topology

@@ -1,4 +1,4 @@
-"""Real edXML of real mailrooms: `send --from-xml`, over a real broker, into the receiver's inbox."""
+"""Real edXML of mailrooms: `send --from-xml`, a real broker, the inbox of the receiver."""
 
 from __future__ import annotations
 
