@@ -113,6 +113,7 @@ class Writer:
             self._jobs.put(None)
             self._thread.join()
             self._connection.close()
+            self._refuse_rest()
 
     def _work(self) -> None:
         size = 1
@@ -187,6 +188,15 @@ class Writer:
     def _fail(self, batch: Sequence[Job], error: StoreError) -> None:
         for job in batch:
             job.error = StoreError(f"nothing was stored: {error}")
+
+    def _refuse_rest(self) -> None:
+        """Tell those who asked from another thread while we were closing."""
+        late: list[Job] = []
+        while not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            late += [job] if job else []
+        self._fail(late, StoreError("the store is closed"))
+        self._settle(late)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

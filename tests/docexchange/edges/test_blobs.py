@@ -1,0 +1,105 @@
+"""docexchange/edges/blobs.py: bytes once, checked when read, large ones written ahead."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+
+import pytest
+
+from docexchange.core.errors import NotFound, StoreError
+from docexchange.core.model import Acceptance
+from docexchange.edges import blobs
+from docexchange.edges.store import SqlStore
+from tests.records import NOW, arrival, digest, document, first_receipt, kept
+
+LARGE = bytes(range(256)) * 4 * 2600  # 2.5 MiB: three rows
+
+
+def rows(store: SqlStore) -> list[tuple[int, int]]:
+    raw = sqlite3.connect(store._path)
+    found = raw.execute("SELECT seq, length(data) FROM chunks ORDER BY sha256, seq").fetchall()
+    raw.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, blobs.CHUNK - 1, blobs.CHUNK, blobs.CHUNK + 1, 2 * blobs.CHUNK, len(LARGE)]
+)
+async def test_content_of_any_size_comes_back(store: SqlStore, size: int) -> None:
+    data = LARGE[:size]
+    await store.submit(document(data=data))
+    assert store.blob(digest(data)) == data
+
+
+async def test_large_content_is_written_in_transactions_of_one_part(store: SqlStore) -> None:
+    before = store._writer.batches
+    await store.submit(document(data=LARGE))
+    assert rows(store) == [(0, 1048576), (1, 1048576), (2, len(LARGE) - 2097152)]
+    assert store._writer.batches - before == 5  # announced, three parts, linked
+
+
+async def test_content_is_kept_once(store: SqlStore) -> None:
+    await store.submit(document(data=LARGE))
+    found = arrival(data=LARGE)
+    assert await store.accept(found, first_receipt(found)) is Acceptance.NEW
+    await store.quarantine(kept(data=LARGE), None)
+    assert len(rows(store)) == 4  # three and the receipt
+
+
+async def test_content_is_not_readable_before_it_is_linked(store: SqlStore) -> None:
+    await store._write_large(digest(LARGE), LARGE, NOW)
+    assert len(rows(store)) == 3
+    with pytest.raises(NotFound, match="no content"):
+        store.blob(digest(LARGE))
+    await store.submit(document(data=LARGE))
+    assert store.blob(digest(LARGE)) == LARGE
+    assert len(rows(store)) == 3
+
+
+async def test_a_crash_between_parts_is_made_good_by_the_next_try(store: SqlStore) -> None:
+    sha256 = digest(LARGE)
+    write = store._writer.write
+    await write("begin", lambda work: blobs.begin(work, sha256, len(LARGE), NOW))
+    (seq, part), *_ = blobs.parts(LARGE)
+    await write("part", lambda work: blobs.put_part(sha256, seq, part, work))
+    await store.submit(document(data=LARGE))
+    assert store.blob(sha256) == LARGE
+
+
+async def test_orphans_go_after_a_day(store: SqlStore) -> None:
+    await store._write_large(digest(LARGE), LARGE, NOW)
+    await store.submit(document())
+    assert await store.sweep_orphans(NOW + timedelta(days=1)) == 0
+    assert await store.sweep_orphans(NOW + timedelta(days=1, seconds=1)) == 1
+    assert len(rows(store)) == 1
+    assert store.blob(document().sha256) == document().data
+
+
+async def test_an_orphan_that_is_tried_again_lives_another_day(store: SqlStore) -> None:
+    await store._write_large(digest(LARGE), LARGE, NOW)
+    await store._write_large(digest(LARGE), LARGE, NOW + timedelta(hours=20))
+    assert await store.sweep_orphans(NOW + timedelta(hours=30)) == 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE chunks SET data = CAST(x'00' || substr(data, 2) AS BLOB) WHERE seq = 1",
+        "DELETE FROM chunks WHERE seq = 2",
+    ],
+    ids=["changed", "lost"],
+)
+async def test_damaged_content_is_never_handed_out(store: SqlStore, sql: str) -> None:
+    await store.submit(document(data=b"\1" + LARGE))
+    raw = sqlite3.connect(store._path)
+    raw.execute(sql)
+    raw.commit()
+    raw.close()
+    with pytest.raises(StoreError, match="is damaged on disk"):
+        store.blob(digest(b"\1" + LARGE))
+
+
+def test_unknown_content_is_not_found(store: SqlStore) -> None:
+    with pytest.raises(NotFound, match="no content 00"):
+        store.blob("00")

@@ -1,0 +1,163 @@
+"""docexchange/edges/kept.py: held and quarantined envelopes, their quota, redelivered messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docexchange.core.errors import Ambiguous, NotFound
+from docexchange.core.schedule import Lane
+from docexchange.edges.kept import BEYOND_QUOTA
+from docexchange.edges.store import SqlStore
+from tests.records import MINUTE, NOW, digest, due, kept, open_store, status
+
+SOON = NOW + 5 * MINUTE
+
+
+async def test_quarantine_keeps_bytes_report_and_answer(store: SqlStore) -> None:
+    assert await store.quarantine(kept(), status("Q1", "02"))
+    view = store.kept("1")
+    assert (view.reason, view.copies, view.held, view.size) == ("SIGNER_NOT_SENDER", 1, False, 7)
+    assert view.report == "{}"
+    assert store.blob(kept().sha256) == kept().data
+    assert [each.tracking_id for each in due(store, Lane.RECEIPTS)] == ["Q1"]
+
+
+async def test_a_copy_is_counted_and_not_answered(store: SqlStore) -> None:
+    await store.quarantine(kept(), status("Q1", "02"))
+    before = store.verify_journal()
+    assert not await store.quarantine(kept(reason="POISON"), status("Q2", "02"))
+    view = store.kept("1")
+    assert (view.copies, view.reason) == (2, "POISON")
+    assert len(due(store, Lane.RECEIPTS)) == 1
+    assert store.verify_journal() == before
+
+
+async def test_the_same_bytes_for_another_organ_are_kept_apart(store: SqlStore) -> None:
+    await store.quarantine(kept(), None)
+    assert await store.quarantine(kept(organ="H06"), None)
+    assert len(store.kept_list()) == 2
+
+
+async def test_a_held_one_is_due_again_until_it_settles(store: SqlStore) -> None:
+    assert await store.hold(kept(recheck_at=SOON))
+    assert store.held_due(SOON - MINUTE, 10) == []
+    assert store.held_due(SOON, 10) == [(1, "H05", kept().data, NOW, "node-H13")]
+    assert not await store.hold(kept(kept_at=SOON, recheck_at=SOON + 5 * MINUTE))
+    assert store.held_due(SOON, 10) == []
+    assert store.kept("1").copies == 1  # the keeper judged it, no copy came
+    await store.settle(1, SOON, "accepted")
+    assert store.held_due(SOON + 9 * MINUTE, 10) == []
+    assert store.kept_list() == []
+    assert store.kept("1").held is False
+
+
+async def test_a_copy_of_a_held_one_is_counted(store: SqlStore) -> None:
+    await store.hold(kept(recheck_at=SOON))
+    await store.hold(kept(kept_at=NOW + MINUTE, recheck_at=SOON))
+    assert store.kept("1").copies == 2
+
+
+async def test_a_held_one_that_fails_goes_to_quarantine_and_stays(store: SqlStore) -> None:
+    await store.hold(kept(recheck_at=SOON))
+    assert await store.quarantine(kept(kept_at=SOON, reason="NOT_FOR_US"), status("Q1", "02"))
+    await store.settle(1, SOON, "quarantined")  # what the keeper says when it has judged
+    assert [(view.kept_id, view.reason) for view in store.kept_list(held=False)] == [
+        (1, "NOT_FOR_US")
+    ]
+    assert store.kept_list(held=True) == []
+    assert len(due(store, Lane.RECEIPTS, SOON)) == 1
+
+
+async def test_a_quarantined_one_may_come_to_be_held(store: SqlStore) -> None:
+    await store.quarantine(kept(), None)
+    assert await store.hold(kept(recheck_at=SOON))
+    assert [view.kept_id for view in store.kept_list(held=True)] == [1]
+    assert len(store.held_due(SOON, 1)) == 1
+
+
+async def test_one_that_settled_may_be_kept_again(store: SqlStore) -> None:
+    await store.hold(kept(recheck_at=SOON))
+    await store.settle(1, SOON, "receipt")
+    assert await store.quarantine(kept(), None)
+    assert len(store.kept_list(held=False)) == 1
+
+
+async def test_settling_what_is_not_kept_is_not_found(store: SqlStore) -> None:
+    with pytest.raises(NotFound, match="no kept envelope 5"):
+        await store.settle(5, NOW, "accepted")
+
+
+class TestQuota:
+    """Bytes per connection; beyond it only the beginning is stored."""
+
+    @pytest.fixture
+    def small(self, folder: Path) -> SqlStore:
+        return open_store(folder, quarantine_quota=200_000)
+
+    def big(self, name: str, **changes: object) -> object:
+        return kept(name, data=name.encode() * 50_000, **changes)
+
+    async def test_beyond_it_digest_report_and_the_beginning_remain(self, small: SqlStore) -> None:
+        with small as store:
+            first, second = self.big("K1"), self.big("K2")  # 100,000 bytes each
+            third = self.big("K3")
+            for each in (first, second, third):
+                await store.quarantine(each, None)
+            assert store.blob(second.sha256) == second.data
+            view = store.kept("3")
+            assert (view.sha256, view.size, view.report) == (third.sha256, 100_000, "{}")
+            with pytest.raises(NotFound):
+                store.blob(third.sha256)
+            assert store.blob(digest(third.data[:BEYOND_QUOTA])) == third.data[:BEYOND_QUOTA]
+
+    async def test_other_connections_have_their_own(self, small: SqlStore) -> None:
+        with small as store:
+            for name in ("K1", "K2"):
+                await store.quarantine(self.big(name), None)
+            other = self.big("K3", connection="node-H20")
+            await store.quarantine(other, None)
+            assert store.blob(other.sha256) == other.data
+
+    async def test_what_settles_gives_its_bytes_back(self, small: SqlStore) -> None:
+        with small as store:
+            await store.hold(self.big("K1", recheck_at=SOON))
+            await store.hold(self.big("K2", recheck_at=SOON))
+            await store.settle(1, NOW, "accepted")
+            third = self.big("K3")
+            await store.quarantine(third, None)
+            assert store.blob(third.sha256) == third.data
+
+    async def test_a_beginning_cannot_be_judged_again(self, small: SqlStore) -> None:
+        with small as store:
+            for name in ("K1", "K2", "K3"):
+                await store.quarantine(self.big(name), None)
+            assert not await store.hold(self.big("K3", recheck_at=SOON))
+            assert store.held_due(SOON, 10) == []
+            assert store.kept("3").copies == 2
+
+
+async def test_names_of_kept_envelopes(store: SqlStore) -> None:
+    await store.quarantine(kept("K1"), None)
+    await store.quarantine(kept("K1", organ="H06"), None)
+    await store.quarantine(kept("K2"), None)
+    assert store.kept(kept("K2").sha256[:6].upper()).kept_id == 3
+    with pytest.raises(Ambiguous, match="fits several: 1, 2") as ambiguous:
+        store.kept(kept("K1").sha256)
+    assert ambiguous.value.candidates == ("1", "2")
+    for ref in ("9", "abc", "ffffffff", "", "²", "9" * 30, "%%%%"):
+        with pytest.raises(NotFound, match="nothing kept as"):
+            store.kept(ref)
+
+
+async def test_redelivered_messages_are_counted_by_digest(store: SqlStore) -> None:
+    assert [await store.attempt("aa", NOW) for _ in range(3)] == [1, 2, 3]
+    assert await store.attempt("bb", NOW) == 1
+
+
+async def test_an_attempt_is_counted_for_30_days(store: SqlStore) -> None:
+    await store.attempt("aa", NOW)
+    assert await store.sweep_orphans(NOW + 30 * 24 * 60 * MINUTE) == 0
+    assert await store.sweep_orphans(NOW + 30 * 24 * 60 * MINUTE + MINUTE) == 1
+    assert await store.attempt("aa", NOW) == 1
