@@ -21,6 +21,7 @@ from .edges.tomlfile import Section, TomlFile
 
 LANGUAGES = ("vi", "en")
 NODE_FORM = r"[A-Za-z0-9_-]{1,64}"  # it becomes part of queue names
+VHOST_FORM = r"[A-Za-z0-9._-]{1,128}"  # it becomes the path of an address
 STORE_FILE = "store.sqlite3"
 QUARANTINE_QUOTA = 2**30  # bytes; 1,000 envelopes of 1 MiB are more than a person looks through
 
@@ -202,7 +203,7 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
             key=table.path("key") or Path(),
             chain=table.path("chain") or Path(),
             key_passphrase_file=table.path("key_passphrase_file"),
-            mailroom=table.text("mailroom"),
+            mailroom=table.text("mailroom", form="A-Z a-z 0-9 . _ -", pattern=VHOST_FORM),
         )
         table.required("key", "chain")
         if table.has("mailroom") and not mailrooms:

@@ -72,7 +72,7 @@ def apply(url: Url = "", mailroom_url: MailroomUrl = "", as_json: options.Json =
     from ..edges import topology
 
     made = []
-    for name, address, wanted in _places(session.load_config(), url, mailroom_url):
+    for name, address, wanted in places(session.load_config(), url, mailroom_url):
         _run(topology.apply(address, wanted))
         made.append((name, wanted.lines()))
     if as_json:
@@ -90,7 +90,7 @@ def check(url: Url = "", mailroom_url: MailroomUrl = "", as_json: options.Json =
 
     found = [
         (name, _run(topology.check(address, wanted)))
-        for name, address, wanted in _places(session.load_config(), url, mailroom_url)
+        for name, address, wanted in places(session.load_config(), url, mailroom_url)
     ]
     missing = any(lines for _, lines in found)
     if as_json:
@@ -114,7 +114,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(exits.Exit.UNAVAILABLE) from error
 
 
-def _places(config: Config, url: str, mailroom_url: str) -> Iterator[tuple[str, str, Topology]]:
+def places(config: Config, url: str, mailroom_url: str) -> Iterator[tuple[str, str, Topology]]:
     """Name, address and topology of each vhost; the node's own logins where none is given."""
     from ..edges.directory import TomlDirectory
     from ..edges.mailroom import vhost_url

@@ -185,6 +185,16 @@ def test_a_mailroom_needs_a_broker(tmp_path: Path) -> None:
     ]
 
 
+def test_a_vhost_is_a_plain_name(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("[axis]", 'mailroom = "mr/H05"\n[axis]')
+        + '[mailroom]\nurl = "amqp://u:p@[::1]"\n'
+    )
+    assert problems(tmp_path, text) == [
+        (11, "organs.H05.mailroom", '"mr/H05" is wrong; write A-Z a-z 0-9 . _ -')
+    ]
+
+
 @pytest.mark.parametrize(
     ("url", "allow_plain", "why"),
     [

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from docexchange.core.errors import ConfigError, NotFound, PermissionRefused
-from docexchange.edges.keyring import FileKeyring, PemFiles, is_demo, load_trust, open_signer
 from docexchange.edges.files import read_private
+from docexchange.edges.keyring import FileKeyring, PemFiles, is_demo, load_trust, open_signer
 from keys.demo_ca import demo_ca
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
