@@ -152,7 +152,7 @@ def _bound(signature: dsig.Signature, chain: tuple[Certificate, ...]) -> Check:
         return Check(6, Result.NOT_REACHED)
     certificates, digests = dsig.named(chain, signature.digest)
     if certificates != signature.fields["certificates"]:
-        return problem(6, "CERTIFICATE_UNREADABLE", "the base64 is not in its one accepted form")
+        return problem(6, "SIGNATURE_MALFORMED", "base64 of a certificate in an unusual form")
     if digests != signature.fields["certificate_digests"]:
         return problem(6, "CERTIFICATE_NOT_BOUND", "SigningCertificateV2 names other certificates")
     return passed(6, chain[0].subject)

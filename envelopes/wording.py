@@ -226,8 +226,10 @@ _SIGNATURE: Final[Mapping[str, Reason]] = {
         "Thuật toán ngoài danh mục cho phép", "Algorithm not on the list", _PROFILE
     ),
     "SIGNING_TIME": _format("Thời điểm ký không đọc được", "The signing time is no time", _PROFILE),
-    "CERTIFICATE_UNREADABLE": _format(
-        "Không đọc được chứng thư trong chữ ký", "A certificate cannot be read", _PROFILE
+    "CERTIFICATE_UNREADABLE": _unproven(
+        SubIndication.NO_SIGNING_CERTIFICATE_FOUND,
+        ("Không đọc được chứng thư trong chữ ký", "A certificate cannot be read"),
+        ("Yêu cầu bên gửi ký lại", "Ask the sender to sign it again"),
     ),
     "CERTIFICATE_NOT_BOUND": _format(
         "Chứng thư kèm theo không phải chứng thư đã được ký",
@@ -365,9 +367,6 @@ _CONTENT: Final[Mapping[str, Reason]] = {
     "MISSING_FIELD": _format("Thiếu trường bắt buộc", "A required field is missing"),
     "ATTACHMENTS_DISAGREE": _format(
         "Danh mục tệp và tệp đính kèm không khớp", "Manifest and attachments do not agree"
-    ),
-    "ATTACHMENT_DAMAGED": _format(
-        "Tệp đính kèm không giải mã được", "An attachment cannot be decoded"
     ),
     "SECRET": _format(
         "Văn bản mật không được gửi qua hệ thống này",

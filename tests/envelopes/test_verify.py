@@ -1,5 +1,6 @@
 """`envelopes/verify.py` and `judge.py`: each step refuses for its reason, beside what passes."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from envelopes.errors import NotTrusted
 from envelopes.model import Received
 from envelopes.pack import pack
 from envelopes.report import Check, Report
-from envelopes.verify import SIGNING_SKEW, cross_check, verify
+from envelopes.verify import SIGNING_SKEW, SubjectBinding, cross_check, verify
 from envelopes.wording import Indication, Result
 from keys.certificates import Certificate
 from keys.trust import Trust, TrustAnchor
@@ -25,7 +26,7 @@ from tests.letters import (
     sign_raw,
     status,
 )
-from tests.pki import AT, DAY, OTHER, P256, PKI, START
+from tests.pki import AT, DAY, OTHER, P256, PKI, START, signer_of
 
 FAILED, OPEN, PASSED = Indication.FAILED, Indication.INDETERMINATE, Indication.PASSED
 SECOND = timedelta(seconds=1)
@@ -171,16 +172,35 @@ def test_an_added_certificate_is_refused() -> None:
 
 def test_something_else_in_place_of_a_certificate_is_refused() -> None:
     text = certificate_text(P256.issuing.certificate)
-    for other in (b"AAAA", text[:-4], text[:40] + b"=" + text[40:]):
-        report = judge(letter().replace(text, other))
-        assert report.indication is FAILED
-        assert report.reason in ("CERTIFICATE_UNREADABLE", "SIGNATURE_MALFORMED")
-    assert results(judge(letter().replace(text, b"AAAA")))[5] is Result.NOT_REACHED
+    unreadable = judge(letter().replace(text, b"AAAA"))
+    assert outcome(unreadable) == (
+        OPEN,
+        "NO_SIGNING_CERTIFICATE_FOUND",
+        "CERTIFICATE_UNREADABLE",
+        6,
+    )
+    assert {results(unreadable)[step] for step in (5, 7, 8, 10)} == {Result.NOT_REACHED}
+    assert judge(letter().replace(text, text[:-4])).reason == "CERTIFICATE_UNREADABLE"
+    assert judge(letter().replace(text, text[:40] + b"=" + text[40:])).reason == (
+        "SIGNATURE_MALFORMED"
+    )
+
+
+def test_base64_of_a_certificate_has_one_form() -> None:
+    """`QR==` and `QQ==` decode alike; only one of them may stand there."""
+    issued = (P256.issue_organ("H05") for _ in range(64))  # each signature has its own length
+    leaf = next(one for one in issued if certificate_text(one.certificate).endswith(b"="))
+    data = sign_raw(document(), signer_of(leaf, (P256.issuing.certificate,)))
+    assert judge(data).indication is PASSED
+    text = certificate_text(leaf.certificate)
+    bare = text.rstrip(b"=")
+    twin = bare[:-1] + bytes([bare[-1] + 1]) + text[len(bare) :]
+    assert b64decode(twin) == b64decode(text)
+    report = judge(data.replace(text, twin))
+    assert outcome(report) == (FAILED, "FORMAT_FAILURE", "SIGNATURE_MALFORMED", 6)
 
 
 def certificate_text(certificate: Certificate) -> bytes:
-    from base64 import b64encode
-
     return b64encode(certificate.der)
 
 
@@ -307,8 +327,6 @@ def test_another_trusted_ca_does_not_help_the_wrong_organ() -> None:
 def test_a_certificate_that_names_no_organ_is_bound_to_nobody() -> None:
     nobody = P256.signer("H05")
     bare = replace(nobody.chain[0], organ_id="")
-    from envelopes.verify import SubjectBinding
-
     assert SubjectBinding().speaks_for("H05", (bare,), AT)[0] is None
     assert SubjectBinding().speaks_for("H05", nobody.chain, AT)[0] is True
     assert SubjectBinding().speaks_for("H0", nobody.chain, AT)[0] is False
