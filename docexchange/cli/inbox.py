@@ -55,7 +55,7 @@ def list_arrivals(
     organ: Organ = "", limit: options.Limit = 50, as_json: options.Json = False
 ) -> None:
     """List arrivals."""
-    with session.open_store() as (_, store):
+    with session.open_store() as (config, store):
         views = store.arrivals(limit, organ)
     if as_json:
         show.emit("inbox-list", {"documents": [_json(view) for view in views]})
@@ -63,6 +63,7 @@ def list_arrivals(
     if not views:
         show.note(say("chưa có văn bản đến nào", "nothing has arrived yet"))
         return
+    names = names_of(config)
     show.table(
         [
             say("ĐẾN LÚC", "ARRIVED"),
@@ -76,7 +77,7 @@ def list_arrivals(
         [
             [
                 show.minute(view.arrived_at),
-                view.from_organ,
+                names(view.from_organ),
                 number_of(view.number, view.notation),
                 show.short(view.subject, 40),
                 view.organ,

@@ -101,7 +101,7 @@ def show_kept(
     show.facts(
         [
             (say("Lý do", "Reason"), view.reason),
-            (say("Chi tiết", "Detail"), view.detail),
+            (say("Chi tiết", "Detail"), _detail(view, report)),
             (say("Cho", "For"), view.organ),
             (say("Từ", "From"), f"{view.from_organ}{unproven}" if view.from_organ else ""),
             (
@@ -118,6 +118,14 @@ def show_kept(
     _print_checks(report)
 
 
+def _detail(view: KeptView, report: dict[str, Any]) -> str:
+    """The facts of the deciding check; without a report, what was written down."""
+    for check in report.get("checks", ()):
+        if check["reason"] == view.reason and check["detail"]:
+            return str(check["detail"])
+    return view.detail
+
+
 def _print_checks(report: dict[str, Any]) -> None:
     from envelopes.wording import RESULTS, STEPS, Result
 
@@ -128,10 +136,11 @@ def _print_checks(report: dict[str, Any]) -> None:
         if check["result"] == Result.NOT_REACHED:
             continue
         name = STEPS[check["step"]].words.get(spoken())
-        result = RESULTS[Result(check["result"])].get(spoken())
-        reason = f": {words.reason(check['reason'])} [{check['reason']}]" if check["reason"] else ""
+        outcome = RESULTS[Result(check["result"])].get(spoken())
+        if check["reason"]:
+            outcome = f"{words.reason(check['reason'])} [{check['reason']}]"
         sign = signs.get(check["result"], "–")
-        show.out(show.plain(f"  {sign} {check['step']:>2} {name}: {result}{reason}"))
+        show.out(show.plain(f"  {sign} {check['step']:>2} {name}: {outcome}"))
 
 
 def _json(view: KeptView) -> dict[str, Any]:

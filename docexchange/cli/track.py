@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from ..core.model import DeliveryView, DocumentView
     from ..edges.store import SqlStore
 
+T = TypeVar("T")
+
+# What a list shows of several recipients: the one that needs a person first, then the slowest.
+_STATES = (State.UNDELIVERABLE, State.QUEUED, State.SENT, State.ACKNOWLEDGED)
+_CODES = ("02", "16", "", "01", "13", "03", "04", "05", "15", "06")
 _FINAL = frozenset({StatusCode.COMPLETED, StatusCode.CHANGE_AGREED})
 _OURS = frozenset({StatusCode.REJECTED, StatusCode.CHANGE_REFUSED})
 _PUBLISHES = frozenset({"publish_confirmed", "publish_deferred", "publish_refused"})
@@ -117,18 +122,23 @@ def _row(view: DocumentView) -> list[str]:
         show.minute(view.submitted_at),
         number_of(view.number, view.notation),
         show.short(view.subject, 40),
-        _counts([words.state(one.state) for one in view.deliveries]),
-        _counts([words.code(one.code) for one in view.deliveries]),
+        _least(view, lambda one: one.state, _STATES, words.state),
+        _least(view, lambda one: one.code, _CODES, words.code),
         view.tracking_id,
     ]
 
 
-def _counts(texts: Sequence[str]) -> str:
-    """One text if all are the same, else each with its count."""
-    found = {text: texts.count(text) for text in texts}
-    if len(found) == 1:
-        return next(iter(found)) + (f" ({len(texts)})" if len(texts) > 1 else "")
-    return ", ".join(f"{text} ({count})" for text, count in found.items())
+def _least(
+    view: DocumentView,
+    value: Callable[[DeliveryView], T],
+    order: Sequence[T],
+    word: Callable[[T], str],
+) -> str:
+    """The least advanced of the recipients, and how many of them stand there."""
+    values = [value(one) for one in view.deliveries]
+    least = min(values, key=lambda one: order.index(one) if one in order else len(order))
+    share = f" ({values.count(least)}/{len(values)})" if len(values) > 1 else ""
+    return word(least) + share
 
 
 def _print_reasons(
@@ -280,9 +290,9 @@ def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) 
         end = show.moment(delivery.lifetime_ends)
         return say(
             f"trục đã nhận, {names(delivery.to_organ)} chưa gửi biên nhận; "
-            f"gửi lại {again}, chờ tới {end}",
+            f"gửi lại {again} nếu vẫn chưa có, chờ tới {end}",
             f"the axis holds it, no receipt of {names(delivery.to_organ)} yet; "
-            f"sent again {again}, until {end}",
+            f"sent again {again} if there is none by then, until {end}",
         )
     if delivery.code in _OURS and delivery.history:
         note = delivery.history[-1].note
@@ -344,9 +354,11 @@ def _happened(line: Mapping[str, Any], view: DocumentView) -> tuple[str, str]:
 
 def _status_of(line: Mapping[str, Any], view: DocumentView) -> str:
     """The remark of a receipt, if it says more than its code."""
+    from ..flow.receipts import DESCRIPTIONS
+
     for one in view.deliveries:
         for said in one.history:
-            if said.sha256 == line.get("sha256") and said.note:
+            if said.sha256 == line.get("sha256") and said.note not in ("", *DESCRIPTIONS.values()):
                 return f" · {said.note}"
     return ""
 

@@ -206,7 +206,7 @@ def test_the_receiving_side(office: Office, pdf: Path) -> None:
     send(office, pdf, to="H01")
     office.settle()
     listed = office.run("H01", "inbox", "list").out
-    assert "H05   98/QĐ-UBND  Ban hành Quy chế  H01  01 Arrived" in listed
+    assert "H05 Bắc Ninh  98/QĐ-UBND  Ban hành Quy chế  H01  01 Arrived" in listed
     shown = office.run("H01", "inbox", "show", "98/QĐ-UBND").out
     assert "TOTAL-PASSED · " in shown
     assert "qd.pdf" in shown
@@ -341,7 +341,7 @@ def test_the_quarantine_tells_why(office: Office) -> None:
     number = next(row["number"] for row in rows if row["reason"] == "SIGNER_NOT_SENDER")
     shown = office.run("H01", "quarantine", "show", str(number)).out
     assert "H05 (claimed, proven by nothing)" in shown
-    assert "✖ 10 Signer speaks for the sender: failed" in shown
+    assert "✖ 10 Signer speaks for the sender: The signer may not sign" in shown
     assert office.run("H01", "quarantine", "show", "999").code == 4
     assert office.run("H01", "inbox", "list").out == ""
 
