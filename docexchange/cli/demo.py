@@ -39,7 +39,7 @@ def demo(
         ),
     ] = False,
     broker: Annotated[
-        str | None,
+        str,
         typer.Option(
             "--broker",
             metavar="amqp://...",
@@ -48,7 +48,18 @@ def demo(
                 "use a RabbitMQ that is there (an administrator's login)",
             ),
         ),
-    ] = None,
+    ] = "",
+    broker_api: Annotated[
+        str,
+        typer.Option(
+            "--broker-api",
+            metavar="http://...",
+            help=say(
+                "plugin management của RabbitMQ đó (mặc định: cổng 15672)",
+                "management plugin of that RabbitMQ (default: port 15672)",
+            ),
+        ),
+    ] = "",
     folder: Annotated[
         Path | None,
         typer.Option("--dir", help=say("thư mục để diễn (mới)", "folder to play in (a new one)")),
@@ -60,4 +71,4 @@ def demo(
     place = folder or Path(tempfile.mkdtemp(prefix="docexchange-demo-"))
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     chosen = [path.resolve() for path in files or [SAMPLE]]
-    return play_in(place.resolve(), chosen, lang=spoken(), keep=keep, broker=broker)
+    return play_in(place.resolve(), chosen, lang=spoken(), keep=keep, broker=broker, api=broker_api)

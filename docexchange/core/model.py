@@ -37,7 +37,7 @@ class Submission:
         from_organ: OrganId that signed it.
         document_id: its DocumentId (of a status: the DocumentId it answers).
         business: BussinessDocType 0..3 (of a status: 0).
-        number, notation, subject: for people and search.
+        number, notation, subject: for people and search (of a status: its note, as subject).
         recipients: OrganIds, one delivery each.
         lane: queue of the axis.
         priority: Priority 0..4.

@@ -99,6 +99,7 @@ class GivenBroker:
     Args:
         address: amqp://ADMINISTRATOR:PASSWORD@HOST:PORT; its management plugin makes vhosts and
             users, and takes them away again.
+        api: address of that plugin, "" for http://HOST:15672.
         definitions: what it makes.
 
     Raises:
@@ -107,7 +108,7 @@ class GivenBroker:
 
     takes = ("cắt mọi đường nối tới RabbitMQ", "cut every line to RabbitMQ")
 
-    def __init__(self, address: str, definitions: Mapping[str, Any]) -> None:
+    def __init__(self, address: str, api: str, definitions: Mapping[str, Any]) -> None:
         parts = urlsplit(address)
         if parts.scheme != "amqp" or not parts.hostname or not parts.username:
             raise ConfigError(
@@ -116,6 +117,7 @@ class GivenBroker:
             )
         self._host, self._port = parts.hostname, parts.port or 5672
         self._user, self._password = unquote(parts.username), unquote(parts.password or "")
+        self._api_url = (api or f"http://{self._host}:{API_PORT}").rstrip("/")
         self._definitions = definitions
         self._relay = Relay(self._host, self._port)
 
@@ -162,7 +164,7 @@ class GivenBroker:
             await self._api("DELETE", f"users/{quote(user['name'], safe='')}")
 
     async def _api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
-        url = f"http://{self._host}:{API_PORT}/api/{path}"
+        url = f"{self._api_url}/api/{path}"
         login = b64encode(f"{self._user}:{self._password}".encode()).decode()
         request = urllib.request.Request(  # http, by the line above
             url,
@@ -175,9 +177,9 @@ class GivenBroker:
         except (urllib.error.URLError, TimeoutError) as error:
             reason = getattr(error, "reason", error)
             raise ConfigError(
-                f"--broker: {self._host}:{API_PORT} (management plugin) did not do it: {reason}; "
+                f"--broker: {self._api_url} (management plugin) did not do it: {reason}; "
                 "run `rabbitmq-plugins enable rabbitmq_management`, use an administrator's login",
-                f"--broker: {self._host}:{API_PORT} (plugin management) không làm được: {reason}; "
+                f"--broker: {self._api_url} (plugin management) không làm được: {reason}; "
                 "chạy `rabbitmq-plugins enable rabbitmq_management`, dùng tài khoản quản trị",
             ) from error
 
@@ -228,5 +230,5 @@ def _bare(url: str) -> str:
 
 
 def _fetch(request: urllib.request.Request) -> None:
-    with urllib.request.urlopen(request, timeout=API_TIMEOUT) as answer:  # noqa: S310  # as above
+    with urllib.request.urlopen(request, timeout=API_TIMEOUT) as answer:  # as above
         answer.read()

@@ -19,7 +19,7 @@ SAMPLE = Path(__file__).with_name("quyet-dinh-mau.pdf")  # made for the demo, no
 
 
 async def play(
-    folder: Path, files: Sequence[Path], *, lang: str, keep: bool, broker: str | None
+    folder: Path, files: Sequence[Path], *, lang: str, keep: bool, broker: str, api: str
 ) -> int:
     """Play the six scenes.
 
@@ -28,7 +28,8 @@ async def play(
         files: documents to send.
         lang: "vi" or "en".
         keep: True leaves the nodes running until Ctrl-C.
-        broker: AMQP URL of an administrator on a broker that is already there, or None.
+        broker: AMQP URL of an administrator on a broker that is already there, or "".
+        api: address of its management plugin, or "".
 
     Returns:
         0 if every scene held, else 1. No process, port or queue is left in either case.
@@ -36,7 +37,7 @@ async def play(
     story = Story(lang)
     begun = time.monotonic()
     _introduce(story, folder, files)
-    place = Playground(folder, broker)
+    place = Playground(folder, broker, api)
     try:
         await place.open()
         for organ in ORGANS:
@@ -116,12 +117,14 @@ async def _until_interrupted(stage: Stage) -> None:
 
 
 def play_in(
-    folder: Path, files: Sequence[Path], *, lang: str, keep: bool, broker: str | None
+    folder: Path, files: Sequence[Path], *, lang: str, keep: bool, broker: str, api: str
 ) -> int:
     """Run `play` on a loop of its own; a signal ends it in order."""
 
     async def run() -> int:
-        task = asyncio.ensure_future(play(folder, files, lang=lang, keep=keep, broker=broker))
+        task = asyncio.ensure_future(
+            play(folder, files, lang=lang, keep=keep, broker=broker, api=api)
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)

@@ -98,11 +98,12 @@ class Playground:
 
     Args:
         folder: an empty or new folder.
-        broker_url: AMQP URL of an administrator on a broker that is already there, or None for a
+        broker_url: AMQP URL of an administrator on a broker that is already there, "" for a
             private one.
+        api_url: address of that broker's management plugin, "" for the usual one.
     """
 
-    def __init__(self, folder: Path, broker_url: str | None) -> None:
+    def __init__(self, folder: Path, broker_url: str, api_url: str) -> None:
         self.folder = folder
         self.daemons: dict[str, Daemon] = {}
         self.clerks: dict[str, Clerk] = {}
@@ -110,7 +111,7 @@ class Playground:
         self._passwords = {login: secrets.token_urlsafe(12) for login in logins}
         made = self._definitions()
         self.broker: Broker = (
-            GivenBroker(broker_url, made)
+            GivenBroker(broker_url, api_url, made)
             if broker_url
             else PrivateBroker(folder / "rabbitmq", made)
         )

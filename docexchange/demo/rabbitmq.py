@@ -26,7 +26,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -72,6 +72,7 @@ class Node:
         definitions: vhosts, users, permissions and objects in RabbitMQ's definitions form, loaded
             at every start. An administrator over all of these vhosts is added.
         settings: more lines of rabbitmq.conf, as {"max_message_size": "1048576"}.
+        plugins: names of plugins to enable, as rabbitmq_management.
         tied: True if the node must die with this process.
     """
 
@@ -81,11 +82,13 @@ class Node:
         *,
         definitions: Mapping[str, Any] | None = None,
         settings: Mapping[str, str] | None = None,
+        plugins: Sequence[str] = (),
         tied: bool = True,
     ) -> None:
         self.directory = directory.resolve()
         self._definitions = definitions or {}
         self._settings = settings or {}
+        self._plugins = plugins
         self._tied = tied
         self._beam: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -195,7 +198,7 @@ class Node:
         config = "".join(f"{key} = {value}\n" for key, value in lines.items())
         (self.directory / "rabbitmq.conf").write_text(config)
         (self.directory / "advanced.config").write_text("[].\n")
-        (self.directory / "enabled_plugins").write_text("[].\n")
+        (self.directory / "enabled_plugins").write_text(f"[{','.join(self._plugins)}].\n")
 
     def _all_definitions(self) -> dict[str, Any]:
         given = {key: list(value) for key, value in self._definitions.items()}

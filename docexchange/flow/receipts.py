@@ -134,7 +134,7 @@ def answer(
         business=0,
         number="",
         notation="",
-        subject="",
+        subject=note,
         recipients=(about.from_organ,),
         lane=Lane.RECEIPTS,
         priority=0,
