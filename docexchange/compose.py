@@ -71,6 +71,7 @@ def open_store(
         node=config.node,
         mailroom_of=config.mailroom_of,
         longest=config.retry.longest,
+        quarantine_quota=config.quarantine_quota,
         exclusive=exclusive,
         crash=crash,
         committed=committed,
