@@ -50,6 +50,8 @@ CASES: dict[str, tuple[Pki, Callable[[], bytes]]] = {
         ),
     ),
 }
+# Debian 12's xmlsec1 has no RSASSA-PSS, and Santuario finds none among the JDK's own providers.
+WITHOUT_PSS = [case for case in CASES if "PSS" not in case]
 
 
 @cache
@@ -95,10 +97,9 @@ def test_ours_accepts_them_and_refuses_the_tampered(case: str) -> None:
     }
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "PSS" not in case])
+@pytest.mark.parametrize("case", WITHOUT_PSS)
 def test_xmlsec1(case: str, tmp_path: Path) -> None:
-    """With the path to the root: leaf and issuing CA come from the envelope. Debian 12's xmlsec1
-    does not know RSASSA-PSS."""
+    """With the path to the root: leaf and issuing CA come from the envelope."""
     tool = shutil.which("xmlsec1")
     if tool is None:
         missing("xmlsec1 (Debian package xmlsec1)")
@@ -147,7 +148,7 @@ def santuario(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[st
 
 def test_santuario(santuario: Callable[..., list[str]], tmp_path: Path) -> None:
     good, bad = [], []
-    for number, case in enumerate(CASES):
+    for number, case in enumerate(WITHOUT_PSS):
         good.append(tmp_path / f"{number}.xml")
         good[-1].write_bytes(packed(case))
         for what, data in tampered(packed(case)).items():
