@@ -1,4 +1,4 @@
-"""Where the real samples lie: in ../shared/samples beside the project, when that folder is there."""
+"""Where the real samples lie: in ../shared/samples beside the project, if that folder is there."""
 
 from __future__ import annotations
 
