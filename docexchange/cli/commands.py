@@ -29,6 +29,7 @@ NOUNS = (
     "export",
     "topology",
     "verify",
+    "inspect",
     "keys",
 )
 

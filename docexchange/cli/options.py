@@ -37,6 +37,16 @@ Limit = Annotated[
         "--limit", min=1, max=10_000, metavar="N", help=say("số dòng nhiều nhất", "most lines")
     ),
 ]
+READ_LIMIT = 64 * 1024 * 1024  # bytes read of a file; the exchange itself carries 8 MiB today
+LimitBytes = Annotated[
+    int,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="BYTE",
+        help=say("không đọc quá số byte này của một tệp", "read no more bytes of a file than this"),
+    ),
+]
 Folder = Annotated[
     Path,
     typer.Option(

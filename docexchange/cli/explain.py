@@ -1,0 +1,156 @@
+"""In words: who moves next, why a delivery is where it is, when it goes on, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..core.states import State, StatusCode
+from . import show, words
+from .words import say
+
+if TYPE_CHECKING:
+    from ..core.model import DeliveryView, DocumentView
+
+_FINAL = frozenset({StatusCode.COMPLETED, StatusCode.CHANGE_AGREED})
+_OURS = frozenset({StatusCode.REJECTED, StatusCode.CHANGE_REFUSED})
+_PUBLISHES = frozenset({"publish_confirmed", "publish_deferred", "publish_refused"})
+
+
+def publishes(delivery: DeliveryView, lines: Sequence[Mapping[str, Any]]) -> int:
+    """How often it was given to the axis, confirmed or not."""
+    return sum(
+        line["event"] in _PUBLISHES and line.get("delivery") == delivery.delivery_id
+        for line in lines
+    )
+
+
+def next_mover(delivery: DeliveryView) -> str:
+    """Whose turn it is."""
+    if delivery.state is State.QUEUED:
+        return say("nút này", "this node")
+    if delivery.state is State.SENT:
+        return delivery.to_organ
+    if delivery.state is State.UNDELIVERABLE or delivery.code in _OURS:
+        return say("văn thư bên ta", "our clerk")
+    return "–" if delivery.code in _FINAL else delivery.to_organ
+
+
+_REASONS: Mapping[str, tuple[str, str]] = {
+    "expired": (
+        "hết hạn chờ biên nhận; văn bản vẫn có thể đến, biên nhận muộn vẫn được ghi",
+        "no receipt within the lifetime; it may still arrive, and a late receipt still counts",
+    ),
+    "cancelled": ("đã huỷ gửi", "cancelled"),
+}
+
+
+def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) -> str:
+    """Why a delivery is where it is and when it goes on; "" when there is nothing to explain."""
+    again = _when(delivery.next_try, now)
+    if delivery.held:
+        return say(f"tạm giữ: {delivery.held}", f"on hold: {delivery.held}")
+    if delivery.state is State.UNDELIVERABLE:
+        known = _REASONS.get(delivery.reason)
+        return (
+            say(*known)
+            if known
+            else say(f"bị từ chối: {delivery.reason}", f"refused: {delivery.reason}")
+        )
+    if delivery.code_conflict:
+        return say(
+            "bên nhận báo từ chối (02) sau khi đã tiếp nhận: cần hỏi lại bên nhận",
+            "the recipient rejected it (02) after accepting it: ask the recipient",
+        )
+    if delivery.state is State.QUEUED and delivery.attempts:
+        why = f" ({words.side(delivery.last_error)})" if delivery.last_error else ""
+        return say(
+            f"trục chưa nhận, đã thử {delivery.attempts} lần{why}; thử lại {again}",
+            f"the axis did not take it, {delivery.attempts} attempt(s){why}; again {again}",
+        )
+    if delivery.state is State.QUEUED and delivery.copies:
+        return say(
+            f"chưa có biên nhận sau {delivery.copies} bản gửi; gửi lại {again}",
+            f"no receipt after {delivery.copies} copies; sent again {again}",
+        )
+    if delivery.state is State.QUEUED:
+        return say(
+            "chờ tiến trình `docexchange run` gửi đi", "waits for `docexchange run` to send it"
+        )
+    if delivery.state is State.SENT:
+        end = show.moment(delivery.lifetime_ends)
+        return say(
+            f"trục đã nhận, {names(delivery.to_organ)} chưa gửi biên nhận; "
+            f"gửi lại {again} nếu vẫn chưa có, chờ tới {end}",
+            f"the axis holds it, no receipt of {names(delivery.to_organ)} yet; "
+            f"sent again {again} if there is none by then, until {end}",
+        )
+    if delivery.code in _OURS and delivery.history:
+        note = delivery.history[-1].note
+        return say(f"lý do: {note}", f"reason: {note}") if note else ""
+    return ""
+
+
+def _when(time: datetime | None, now: datetime) -> str:
+    if time is None or time <= now:
+        return say("ngay", "at once")
+    return say(
+        f"lúc {show.moment(time)} (sau {show.span(time - now)})",
+        f"at {show.moment(time)} (in {show.span(time - now)})",
+    )
+
+
+# -- what happened -----------------------------------------------------------------------------
+
+_HAPPENED: Mapping[str, tuple[str, str, str]] = {
+    "queued": ("●", "ký, lưu và xếp hàng gửi", "signed, stored and queued"),
+    "publish_confirmed": ("●", "trục đã nhận", "the axis took it"),
+    "publish_deferred": (
+        "▲",
+        "trục chưa nhận, sẽ thử lại",
+        "the axis did not take it, again later",
+    ),
+    "publish_refused": ("✖", "trục từ chối", "the axis refused it"),
+    "receipt_overdue": ("▲", "quá hạn biên nhận, gửi lại", "receipt overdue, sent again"),
+    "lifetime_ended": ("✖", "hết hạn chờ", "lifetime ended"),
+    "cancelled": ("✖", "huỷ gửi", "cancelled"),
+    "released": ("●", "cho gửi lại", "released"),
+}
+
+
+def print_timeline(view: DocumentView, lines: Sequence[Mapping[str, Any]]) -> None:
+    """The journal of a document as a timeline, a day named once."""
+    show.out()
+    show.out(show.paint(say("Diễn biến", "What happened"), "bold"))
+    wide = max((len(one.to_organ) for one in view.deliveries), default=0)
+    many = len(view.deliveries) > 1
+    day = ""
+    for line in lines:
+        at = show.moment(datetime.fromisoformat(line["at"]))
+        date, clock = at.split(" ")[:2]
+        sign, text = _happened(line, view)
+        about = f"{line['organ']:<{wide}}  " if many and line["event"] != "queued" else ""
+        show.out(f"  {date if date != day else ' ' * len(date)} {clock}  {sign} {about}{text}")
+        day = date
+
+
+def _happened(line: Mapping[str, Any], view: DocumentView) -> tuple[str, str]:
+    if line["event"] == "receipt_verified":
+        status = _status_of(line, view)
+        text = say("biên nhận có chữ ký hợp lệ", "receipt, its signature is valid")
+        return "●", show.plain(f"{words.code(str(line.get('code', '')))} · {text}{status}")
+    sign, vi, en = _HAPPENED.get(line["event"], ("●", line["event"], line["event"]))
+    detail = f": {words.side(line['detail'])}" if line.get("detail") else ""
+    return sign, show.plain(say(vi, en) + detail)
+
+
+def _status_of(line: Mapping[str, Any], view: DocumentView) -> str:
+    """The remark of a receipt, if it says more than its code."""
+    from ..flow.receipts import DESCRIPTIONS
+
+    for one in view.deliveries:
+        for said in one.history:
+            if said.sha256 == line.get("sha256") and said.note not in ("", *DESCRIPTIONS.values()):
+                return f" · {said.note}"
+    return ""
