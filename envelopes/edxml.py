@@ -77,6 +77,28 @@ def split(message: Message) -> tuple[bytes, bytes]:
     return _normalised(before + _MARK + after) if writer.strangers else (before, after)
 
 
+def is_written(message: Message, data: bytes, begin: int, end: int) -> bool:
+    """Whether `split` would give exactly data[:begin] and data[end:]; large parts are compared
+    where they are, without a copy.
+
+    Raises:
+        Malformed: as `write`.
+    """
+    writer = _Writer()
+    writer.header(message)
+    before = writer.taken()
+    writer.rest(message)
+    if writer.strangers:
+        return split(message) == (data[:begin], data[end:])
+    if len(before) != begin or not data.startswith(before):
+        return False
+    for piece in writer.pieces():
+        if not data.startswith(piece, end):
+            return False
+        end += len(piece)
+    return end == len(data)
+
+
 class _Writer:
     """Collects text and bytes; `strangers` tells that an unknown element was among them."""
 
@@ -85,12 +107,15 @@ class _Writer:
         self._texts: list[str] = []
         self._done: list[bytes] = []
 
+    def pieces(self) -> list[bytes]:
+        """What was written since the last call, in pieces."""
+        self._flush()
+        done, self._done = self._done, []
+        return done
+
     def taken(self) -> bytes:
         """What was written since the last call."""
-        self._flush()
-        data = b"".join(self._done)
-        self._done = []
-        return data
+        return b"".join(self.pieces())
 
     def header(self, message: Message) -> None:
         put = self._texts.append

@@ -198,15 +198,9 @@ class _Found:
         if message is None:
             return False
         try:
-            before, after = edxml.split(message)
+            return edxml.is_written(message, data, self.begin, self.end)
         except Malformed:
             return False
-        return (
-            len(before) == self.begin
-            and len(after) == len(data) - self.end
-            and data.startswith(before)
-            and data.endswith(after)
-        )
 
 
 def _not_canonical(detail: str) -> shape.Fault:

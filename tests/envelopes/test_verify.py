@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import pytest
 
+from envelopes import edxml
 from envelopes.errors import NotTrusted
 from envelopes.model import Received
 from envelopes.pack import pack
@@ -379,6 +380,26 @@ def test_unsigned_characters_of_canonical_form_pass() -> None:
     odd = "a & b < c > d \"e\" 'f' \t \n \r ế"
     data = pack(replace(document(), subject=odd), P256.signer("H05"), signing_time=AT)
     assert judge(data).require_passed().message == replace(document(), subject=odd)
+
+
+STRANGER = '<x:Note xmlns:x="urn:x" a="b">giữ nguyên</x:Note>'
+
+
+def test_elements_that_nobody_knows_are_kept_and_signed() -> None:
+    message = replace(document(), unknown=(STRANGER,))
+    data = pack(message, P256.signer("H05"), signing_time=AT)
+    assert judge(data).require_passed().message == message
+    report = judge(data.replace("giữ nguyên".encode(), "giữ".encode()))
+    assert report.reason == "HASH_FAILURE"
+    assert judge(data.replace(b'<x:Note xmlns:x="urn:x" a', b"<x:Note a")).reason == "NOT_XML"
+
+
+def test_what_our_writer_cannot_write_again_is_canonicalised() -> None:
+    mark = b'<mark xmlns="urn:docexchange:mark"></mark>'
+    before, after = edxml.split(document())
+    before = before.replace(b"</edXML:MessageHeader>", mark + b"</edXML:MessageHeader>")
+    report = judge(sign_raw(document(), parts=(before, after)))
+    assert report.indication is PASSED, report.text("en")
 
 
 # -- unsigned ----------------------------------------------------------------------------------
