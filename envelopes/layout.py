@@ -18,6 +18,21 @@ from . import model
 NS: Final = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
 DX: Final = "urn:docexchange:1"
 
+# The frame of an envelope: element -> what may stand in it, once; Reference and Attachment often.
+FRAME: Final[Mapping[str, tuple[str, ...]]] = {
+    "edXML": ("edXMLEnvelope", "AttachmentEncoded"),
+    "edXMLEnvelope": ("edXMLHeader", "edXMLBody"),
+    "edXMLHeader": ("MessageHeader", "TraceHeaderList", "ErrorList"),
+    "edXMLBody": ("edXMLManifest",),
+    "edXMLManifest": ("Reference",),
+    "AttachmentEncoded": ("Attachment",),
+}
+# A second one of these, anywhere, and a strict reader refuses the envelope.
+FRAME_NAMES: Final = frozenset({*FRAME, "MessageHeader", "TraceHeaderList"})
+SIGNATURE_NAMES: Final = ("{*}Signature", "{*}DigitalSignature")
+SIGNATURE_IDS: Final = frozenset({"Signature", "Envelope", "SignedProperties"})  # those of `dsig`
+ATTRIBUTES: Final = frozenset({("edXMLManifest", "version"), ("DigestMethod", "Algorithm")})
+
 
 class Kind(Enum):
     """What a field holds."""

@@ -1,0 +1,209 @@
+"""Messages to canonical bytes, by the table of `layout`.
+
+What is written equals the exclusive C14N 1.0 of itself, without XML declaration or indentation, so
+that packing needs no tree. Only unknown elements go through libxml2, which places their
+namespaces.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pybase64
+from lxml import etree
+
+from . import model
+from .c14n import canonical
+from .errors import Malformed
+from .layout import DX, NS, fields_of
+from .model import Attachment, Document, Message, Received, Status
+
+_MARK: Final = b'<mark xmlns="urn:docexchange:mark"></mark>'
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile("[&<>\r]")
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
+_ATTRIBUTE_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+)
+_NAME = re.compile(r"<[^\s/>]++")
+
+
+def write(message: Message) -> bytes:
+    """The unsigned envelope of a message, in canonical form.
+
+    Raises:
+        Malformed: a text holds a character that XML cannot carry.
+    """
+    before, after = split(message)
+    return before + after
+
+
+def split(message: Message) -> tuple[bytes, bytes]:
+    """`write` in two parts, cut where the signature stands: after the last child of edXMLHeader."""
+    writer = _Writer()
+    writer.header(message)
+    before = writer.taken()
+    writer.rest(message)
+    after = writer.taken()
+    return _normalised(before + _MARK + after) if writer.strangers else (before, after)
+
+
+def is_written(message: Message, data: bytes, begin: int, end: int) -> bool:
+    """Whether `split` would give exactly data[:begin] and data[end:]; large parts are compared
+    where they are, without a copy.
+
+    Raises:
+        Malformed: as `write`.
+    """
+    writer = _Writer()
+    writer.header(message)
+    before = writer.taken()
+    writer.rest(message)
+    if writer.strangers:
+        return split(message) == (data[:begin], data[end:])
+    if len(before) != begin or not data.startswith(before):
+        return False
+    for piece in writer.pieces():
+        if not data.startswith(piece, end):
+            return False
+        end += len(piece)
+    return end == len(data)
+
+
+class _Writer:
+    """Collects text and bytes; `strangers` tells that an unknown element was among them."""
+
+    def __init__(self) -> None:
+        self.strangers = False
+        self._texts: list[str] = []
+        self._done: list[bytes] = []
+
+    def taken(self) -> bytes:
+        """What was written since the last call."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> list[bytes]:
+        """What was written since the last call, in pieces."""
+        self._flush()
+        done, self._done = self._done, []
+        return done
+
+    def header(self, message: Message) -> None:
+        put = self._texts.append
+        put(f'<edXML xmlns="{NS}"><edXML:edXMLEnvelope xmlns:edXML="{NS}"><edXML:edXMLHeader>')
+        put("<edXML:MessageHeader>")
+        self._fields(message, "MessageHeader", "edXML:")
+        self._unknown(message)
+        if isinstance(message, Status) and message.received is not None:
+            self._received(message.received)
+        put("</edXML:MessageHeader>")
+        if isinstance(message, Document):
+            if message.trace is not None:
+                self._record(message.trace, "TraceHeaderList", "edXML:")
+            if message.errors is not None:
+                self._record(message.errors, "ErrorList", "edXML:")
+
+    def rest(self, message: Message) -> None:
+        put = self._texts.append
+        put("</edXML:edXMLHeader>")
+        if isinstance(message, Document):
+            self._manifest(message)
+        put("</edXML:edXMLEnvelope>")
+        if isinstance(message, Document) and message.attachments:
+            put("<AttachmentEncoded>")
+            for attachment in message.attachments:
+                self._attachment(attachment)
+            put("</AttachmentEncoded>")
+        put("</edXML>")
+
+    def _manifest(self, document: Document) -> None:
+        version = document.manifest_version.translate(_ATTRIBUTE_ESCAPES)
+        self._texts.append(f'<edXML:edXMLBody><edXML:edXMLManifest version="{version}">')
+        for reference in document.manifest:
+            self._record(reference, "Reference", "edXML:")
+        self._texts.append("</edXML:edXMLManifest></edXML:edXMLBody>")
+
+    def _attachment(self, attachment: Attachment) -> None:
+        """The large text never becomes a str: base64 goes from bytes to bytes."""
+        self._texts.append("<Attachment>")
+        self._fields(attachment, "Attachment", "")
+        self._texts.append(f'<edXML:ContentTransferEncoded xmlns:edXML="{NS}">')
+        self._flush()
+        self._done.append(pybase64.b64encode(attachment.content))
+        self._texts.append("</edXML:ContentTransferEncoded>")
+        self._unknown(attachment)
+        self._texts.append("</Attachment>")
+
+    def _received(self, received: Received) -> None:
+        algorithm = received.algorithm.translate(_ATTRIBUTE_ESCAPES)
+        self._texts.append(
+            f'<dx:Received xmlns:dx="{DX}"><dx:DigestMethod Algorithm="{algorithm}">'
+            f"</dx:DigestMethod><dx:DigestValue>{_escaped(received.value)}</dx:DigestValue>"
+        )
+        self._unknown(received)
+        self._texts.append("</dx:Received>")
+
+    def _record(self, record: model.Record, element: str, prefix: str) -> None:
+        self._texts.append(f"<{prefix}{element}>")
+        self._fields(record, element, prefix)
+        self._unknown(record)
+        self._texts.append(f"</{prefix}{element}>")
+
+    def _fields(self, record: model.Record, element: str, prefix: str) -> None:
+        for field in fields_of(type(record), element):
+            value = getattr(record, field.attribute)
+            if value is None:
+                continue
+            for one in value if field.repeats else (value,):
+                if field.record is not None:
+                    self._record(one, field.element, prefix)
+                else:
+                    name = prefix + field.element
+                    self._texts.append(f"<{name}>{_escaped(one)}</{name}>")
+
+    def _unknown(self, record: model.Record) -> None:
+        if record.unknown:
+            self.strangers = True
+            self._texts.extend(_stranger(text) for text in record.unknown)
+
+    def _flush(self) -> None:
+        text = "".join(self._texts)
+        self._texts.clear()
+        illegal = _ILLEGAL.search(text)
+        if illegal is not None:
+            around = text[max(0, illegal.start() - 20) : illegal.start()]
+            raise Malformed(f"U+{ord(illegal[0]):04X} after {around!r} cannot stand in XML")
+        self._done.append(text.encode())
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+
+
+def _stranger(text: str) -> str:
+    """One unknown element, as it was where it stood: what has no namespace gets none from us."""
+    try:
+        text = canonical(etree.fromstring(text.encode(), _parser())).decode()
+    except (etree.XMLSyntaxError, etree.C14NError, ValueError) as error:
+        raise Malformed(f"{text[:60]!r} cannot be written as an element: {error}") from error
+    name = _NAME.match(text)
+    if name is None or text.startswith(' xmlns="', name.end()):
+        return text
+    return f'{name[0]} xmlns=""{text[name.end() :]}'
+
+
+def _parser() -> etree.XMLParser[etree._Element]:
+    return etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+
+
+def _normalised(data: bytes) -> tuple[bytes, bytes]:
+    """Let libxml2 place the namespaces of unknown elements; the mark shows where to cut."""
+    try:
+        whole = canonical(etree.fromstring(data, _parser()))
+    except (etree.XMLSyntaxError, etree.C14NError) as error:
+        raise Malformed(f"an unknown element cannot be written again: {error}") from error
+    before, mark, after = whole.partition(_MARK)
+    if not mark or _MARK in after:
+        raise Malformed("an unknown element holds our own mark", element="mark")
+    return before, after
