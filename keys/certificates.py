@@ -19,7 +19,6 @@ from typing import TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from keys.errors import CertificateUnusable
@@ -111,7 +110,7 @@ def _read(der: bytes) -> Certificate:
             raise ValueError("its serial number is not positive")  # noqa: TRY301  # one refusal
         return _certificate(der, parsed)
     except (
-        CryptographyDeprecationWarning,  # only when warnings are errors
+        UserWarning,  # of cryptography, about an odd name or number; only when warnings are errors
         ValueError,
         TypeError,
         UnsupportedAlgorithm,
