@@ -1,0 +1,192 @@
+"""The whole exchange, ours and the peer's: processes, batches in turns, CPU of each process.
+
+    ours      two daemons; the documents are submitted inside the sender's process
+    mailed    two daemons, `docexchange run` both, and a mailroom at each end over AMQP
+    celery    the same job with Celery and signxml
+
+One batch of each after the other, so that a busy minute of the machine hits them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Protocol
+
+from .material import RECEIVER, SENDER
+from .processes import Process, cpu_seconds
+from .rig import Rig
+from .timing import percentile
+
+SERVING = b'"serving"'
+READY = b" ready."  # what a Celery worker says
+
+
+class Plan(Protocol):
+    """How much is measured."""
+
+    exchange_rounds: int
+    documents: int
+    in_flight: int
+    singles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch: time in seconds, CPU seconds by process."""
+
+    documents: int
+    seconds: float
+    latencies: Sequence[float]
+    cpu: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class Result:
+    """Everything measured of one way to do it."""
+
+    batches: list[Batch] = field(default_factory=list)
+    singles: list[float] = field(default_factory=list)  # s each, one in flight
+
+    @property
+    def documents(self) -> int:
+        """How many were acknowledged."""
+        return sum(batch.documents for batch in self.batches) + len(self.singles)
+
+    @property
+    def rate(self) -> float:
+        """Documents per second, the median of the batches."""
+        return median(batch.documents / batch.seconds for batch in self.batches)
+
+    def latency_ms(self, share: float) -> float | None:
+        """A percentile of the time of one document in a batch, None if it was not taken."""
+        each = [one for batch in self.batches for one in batch.latencies]
+        return percentile(each, share) * 1000 if each else None
+
+    def single_ms(self, share: float) -> float:
+        """The same with one document in flight."""
+        return percentile(self.singles, share) * 1000
+
+    def cpu_us(self) -> dict[str, float]:
+        """CPU microseconds of a document by process."""
+        return {
+            name: median(batch.cpu[name] / batch.documents for batch in self.batches) * 1e6
+            for name in self.batches[0].cpu
+        }
+
+
+class Way:
+    """One way to do the job: its processes, of which the first takes the questions."""
+
+    def __init__(self, rig: Rig, processes: Mapping[str, Process], source: str) -> None:
+        self._broker = rig.broker.pid
+        self._processes = processes
+        self._source = processes[source]
+        self.result = Result()
+
+    def warm(self, plan: Plan) -> None:
+        """Fill caches and pools; not counted."""
+        self._source.ask(count=plan.in_flight, in_flight=plan.in_flight)
+        self._source.ask(count=3, in_flight=1)
+
+    def batch(self, plan: Plan) -> None:
+        """One batch with many in flight, one with a single one."""
+        before = self._cpu()
+        answer = self._source.ask(count=plan.documents, in_flight=plan.in_flight)
+        used = {name: value - before[name] for name, value in self._cpu().items()}
+        latencies = answer["latencies"]
+        self.result.batches.append(Batch(plan.documents, answer["seconds"], latencies, used))
+        alone = self._source.ask(count=plan.singles, in_flight=1)
+        self.result.singles += alone["latencies"]
+
+    def stop(self) -> None:
+        """End its processes."""
+        for process in self._processes.values():
+            process.stop()
+
+    def _cpu(self) -> dict[str, float]:
+        used = {name: process.cpu for name, process in self._processes.items()}
+        return {**used, "broker": cpu_seconds(self._broker)}
+
+
+def measure(rig: Rig, plan: Plan) -> dict[str, Result]:
+    """Run all ways in turns.
+
+    Raises:
+        RuntimeError: a document was not acknowledged, or a process failed; its log is named.
+    """
+    ways: dict[str, Way] = {}
+    try:
+        for name, start in (("ours", _ours), ("mailed", _mailed), ("celery", _celery)):
+            ways[name] = start(rig)
+            ways[name].warm(plan)
+        for _ in range(plan.exchange_rounds):
+            for way in ways.values():
+                way.batch(plan)
+        return {name: way.result for name, way in ways.items()}
+    finally:
+        for way in ways.values():
+            way.stop()
+
+
+def _run(rig: Rig, organ: str, *, mailroom: bool) -> Process:
+    """A node as its operator starts it."""
+    config = rig.config(organ, mailroom=mailroom)
+    process = Process(
+        ["-m", "docexchange", "run", "-c", str(config)], config.with_name("daemon.log")
+    )
+    process.wait_for(SERVING)
+    return process
+
+
+def _ours(rig: Rig) -> Way:
+    receiver = _run(rig, RECEIVER, mailroom=False)
+    config = rig.config(SENDER, mailroom=False)
+    log = config.with_name("daemon.log")
+    sender = Process(["-m", "tests.bench.sender", str(config)], log, answers=True)
+    sender.wait_for(SERVING)
+    return Way(rig, {"sender": sender, "receiver": receiver}, "sender")
+
+
+def _mailed(rig: Rig) -> Way:
+    processes = {
+        "sender": _run(rig, SENDER, mailroom=True),
+        "receiver": _run(rig, RECEIVER, mailroom=True),
+    }
+    urls = rig.mailroom_urls()
+    arguments = ["-m", "tests.bench.mailrooms", urls[SENDER], urls[RECEIVER]]
+    log = rig.folder / "mailrooms.log"
+    processes["mailrooms"] = Process(arguments, log, answers=True)
+    return Way(rig, processes, "mailrooms")
+
+
+def _celery(rig: Rig) -> Way:
+    environment = {
+        "BENCH_PEER_FOLDER": str(rig.folder),
+        "BENCH_PEER_BROKER": rig.peer_url(),
+    }
+    processes = {
+        "receiver": _worker(rig, "deliver", environment),
+        "sender's worker": _worker(rig, "acknowledge", environment),
+    }
+    processes["sender"] = Process(
+        ["-m", "tests.bench.celery_peer"],
+        rig.folder / "celery-sender.log",
+        environment=environment,
+        answers=True,
+    )
+    return Way(rig, processes, "sender")
+
+
+def _worker(rig: Rig, queue: str, environment: Mapping[str, str]) -> Process:
+    """A worker of one queue; `solo` because a pool only adds pipes on two cores."""
+    options = ["-P", "solo", "-Q", queue, "-n", f"{queue}@bench", "-l", "INFO"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    process = Process(
+        ["-m", "celery", "-A", "tests.bench.celery_peer", "worker", *options, *quiet],
+        rig.folder / f"celery-{queue}.log",
+        environment=environment,
+    )
+    process.wait_for(READY)
+    return process
