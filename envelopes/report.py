@@ -227,7 +227,7 @@ class Report:
         """
         if self.indication is not Indication.PASSED or self.message is None:
             raise NotTrusted(self)
-        return VerifiedEnvelope(self.data, self.sha256, self.message, self)
+        return VerifiedEnvelope(self.message, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,16 +235,22 @@ class VerifiedEnvelope:
     """The content of an envelope whose verdict is TOTAL-PASSED.
 
     Args:
-        data: the exact bytes received.
-        sha256: hex digest of them.
         message: the content, read from the bytes that were signed.
         report: how it was judged.
     """
 
-    data: bytes
-    sha256: str
     message: Message
     report: Report
+
+    @property
+    def data(self) -> bytes:
+        """The exact bytes received."""
+        return self.report.data
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of them."""
+        return self.report.sha256
 
     @property
     def canonical(self) -> bytes:

@@ -20,6 +20,7 @@ from .transaction import Transaction
 
 CHUNK = 1024 * 1024  # bytes a row; also what a transaction shared with others takes at most
 ORPHAN_AFTER = timedelta(days=1)
+FRESH_BYTES = 16 * 1024 * 1024  # twice the largest envelope; a hundred of the usual size
 
 _b, _c = tables.blobs, tables.chunks
 _FIND = Query(select(_b.c.complete).where(_b.c.sha256 == bindparam("sha256")))
@@ -43,6 +44,31 @@ _ORPHANS = Query(
 )
 _DROP_PARTS = Query(delete(_c).where(_c.c.sha256 == bindparam("sha256")))
 _DROP = Query(delete(_b).where(_b.c.sha256 == bindparam("sha256")))
+
+
+class Fresh:
+    """Envelopes committed a moment ago, for their first publish: what leaves at once need not be
+    read back. Bounded; what is taken or pushed out is read from the store from then on."""
+
+    def __init__(self, most: int = FRESH_BYTES) -> None:
+        self._most = most
+        self._size = 0
+        self._kept: dict[str, bytes] = {}
+
+    def add(self, sha256: str, data: bytes) -> None:
+        """Keep these bytes of this digest, perhaps instead of the oldest."""
+        if sha256 in self._kept or len(data) > self._most:
+            return
+        self._kept[sha256] = data
+        self._size += len(data)
+        while self._size > self._most:
+            self.take(next(iter(self._kept)))
+
+    def take(self, sha256: str) -> bytes | None:
+        """The bytes, once; None when they are not here."""
+        data = self._kept.pop(sha256, None)
+        self._size -= len(data) if data else 0
+        return data
 
 
 def put(transaction: Transaction, sha256: str, data: bytes, at: datetime) -> None:

@@ -87,6 +87,7 @@ class SqlStore:
         self._quota = quarantine_quota
         self._here = threading.local()
         self._readers: list[Connection] = []
+        self._fresh = blobs.Fresh()
 
     @classmethod
     def open(
@@ -166,9 +167,11 @@ class SqlStore:
         self, submission: Submission, reply: Callable[[Submitted], MailroomMessage] | None = None
     ) -> Submitted:
         await self._write_large(submission.sha256, submission.data, submission.submitted_at)
-        return await self._writer.write(
+        submitted = await self._writer.write(
             "submit", lambda work: submissions.submit(work, submission, reply)
         )
+        self._fresh.add(submission.sha256, submission.data)
+        return submitted
 
     def find_submission(
         self, origin: Origin | None, identity: tuple[str, str, int] | None, content_sha256: str
@@ -179,7 +182,7 @@ class SqlStore:
         return deliveries.due(self._reader, lane, now, self._longest, skip, limit)
 
     def blob(self, sha256: str) -> bytes:
-        return blobs.read(self._reader, sha256)
+        return self._fresh.take(sha256) or blobs.read(self._reader, sha256)
 
     async def record(
         self,
@@ -210,9 +213,11 @@ class SqlStore:
 
     async def accept(self, arrival: Arrival, receipt: Submission) -> Acceptance:
         await self._write_large(arrival.sha256, arrival.data, arrival.arrived_at)
-        return await self._writer.write(
+        acceptance = await self._writer.write(
             "accept", lambda work: arrivals.accept(work, arrival, receipt)
         )
+        self._fresh.add(receipt.sha256, receipt.data)
+        return acceptance
 
     async def answer_again(self, tracking_id: str, now: datetime) -> int:
         return await self._writer.write(

@@ -188,7 +188,7 @@ async def _take_status(
     if status.response_for.organ_id != envelope.organ:
         why = f"the status answers {status.response_for.organ_id}, not {envelope.organ}"
         return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
-    receipt = receipts.receipt_of(status, report, envelope.data, now)
+    receipt = receipts.receipt_of(status, report, envelope.sha256, now)
     await receipts.apply(receipt, world=world)
     return Outcome.RECEIPT
 

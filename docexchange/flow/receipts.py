@@ -259,8 +259,8 @@ def _sayable(code: str, note: str) -> StatusCode:
     return said
 
 
-def receipt_of(status: Status, verdict: Report, data: bytes, now: datetime) -> Receipt:
-    """The record of a verified status that came in."""
+def receipt_of(status: Status, verdict: Report, sha256: str, now: datetime) -> Receipt:
+    """The record of a verified status that came in; `sha256` is the digest of its bytes."""
     staff = status.staff
     named = {
         "name": staff.staff if staff else None,
@@ -269,8 +269,8 @@ def receipt_of(status: Status, verdict: Report, data: bytes, now: datetime) -> R
         "email": staff.email if staff else None,
     }
     return Receipt(
-        sha256=verdict.sha256,
-        data=data,
+        sha256=sha256,
+        data=verdict.data,
         code=status.status_code,
         note=status.description or "",
         from_organ=status.sender.organ_id,

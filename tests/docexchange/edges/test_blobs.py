@@ -92,6 +92,7 @@ async def test_an_orphan_that_is_tried_again_lives_another_day(store: SqlStore) 
 )
 async def test_damaged_content_is_never_handed_out(store: SqlStore, sql: str) -> None:
     await store.submit(document(data=b"\1" + LARGE))
+    assert store.blob(digest(b"\1" + LARGE)) == b"\1" + LARGE  # the first publish, from memory
     raw = sqlite3.connect(store._path)
     raw.execute(sql)
     raw.commit()
@@ -103,3 +104,17 @@ async def test_damaged_content_is_never_handed_out(store: SqlStore, sql: str) ->
 def test_unknown_content_is_not_found(store: SqlStore) -> None:
     with pytest.raises(NotFound, match="no content 00"):
         store.blob("00")
+
+
+def test_fresh_bytes_are_given_once_and_bounded() -> None:
+    fresh = blobs.Fresh(most=10)
+    fresh.add("a", b"1234")
+    fresh.add("b", b"5678")
+    fresh.add("b", b"5678")
+    assert fresh.take("b") == b"5678"
+    assert fresh.take("b") is None
+    fresh.add("c", b"12345678")  # pushes out the oldest
+    assert fresh.take("a") is None
+    fresh.add("d", b"12345678901")  # larger than all that is kept
+    assert fresh.take("d") is None
+    assert fresh.take("c") == b"12345678"
