@@ -20,7 +20,7 @@ from sqlalchemy import Insert, Table, bindparam, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.expression import ClauseElement
 
-from ..core.errors import StoreError
+from ...core.errors import StoreError
 
 PAGE_BYTES = 32 * 1024  # 18 % more documents/s than 4 KiB: an envelope is a few large rows
 BUSY_MS = 30_000  # milliseconds to wait for another process (the CLI) that writes just now

@@ -1,4 +1,4 @@
-"""docexchange/edges/views.py and naming.py: what a person sees, and how they name it."""
+"""docexchange/edges/store/views.py and naming.py: what a person sees, and how they name it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def test_the_timeline_of_an_arrival_tells_what_we_said(store: SqlStore) ->
 
 async def test_point_reads_use_indexes(store: SqlStore) -> None:
     """The plan, not a clock: no read of the event loop walks through a table."""
-    from docexchange.edges import arrivals, blobs, handover, kept, naming, submissions
+    from docexchange.edges.store import arrivals, blobs, handover, kept, naming, submissions
 
     named = vars(naming.DOCUMENTS) | vars(naming.ARRIVALS)
     queries = [arrivals._FIND, blobs._READ, handover._DUE, kept._DUE, submissions._BY_ORIGIN]

@@ -1,4 +1,4 @@
-"""docexchange/edges/handover.py: messages for a mailroom, in order until confirmed."""
+"""docexchange/edges/store/handover.py: messages for a mailroom, in order until confirmed."""
 
 from __future__ import annotations
 

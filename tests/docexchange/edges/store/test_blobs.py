@@ -1,4 +1,4 @@
-"""docexchange/edges/blobs.py: bytes once, checked when read, large ones written ahead."""
+"""docexchange/edges/store/blobs.py: bytes once, checked when read, large ones written ahead."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 
 from docexchange.core.errors import NotFound, StoreError
 from docexchange.core.model import Acceptance
-from docexchange.edges import blobs
-from docexchange.edges.store import SqlStore
+from docexchange.edges.store import SqlStore, blobs
 from tests.records import NOW, arrival, digest, document, first_receipt, kept
 
 LARGE = bytes(range(256)) * 4 * 2600  # 2.5 MiB: three rows

@@ -1,4 +1,4 @@
-"""docexchange/edges/journal.py: whatever is changed afterwards shows, and where."""
+"""docexchange/edges/store/journal.py: whatever is changed afterwards shows, and where."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from docexchange.core.errors import StoreError
-from docexchange.edges import journal
-from docexchange.edges.store import SqlStore
+from docexchange.edges.store import SqlStore, journal
 from tests.records import MINUTE, NOW, document, open_store
 
 

@@ -10,8 +10,8 @@ import unicodedata
 
 from sqlalchemy import ColumnElement, Table, bindparam, or_, select
 
-from ..core.errors import Ambiguous, NotFound
-from ..core.states import Kind
+from ...core.errors import Ambiguous, NotFound
+from ...core.states import Kind
 from . import tables
 from .database import Connection, Query, Row
 

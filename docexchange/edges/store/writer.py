@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..core.errors import StoreError
+from ...core.errors import StoreError
 from .database import Connection
 from .transaction import Node, Transaction, TransactionLost
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from ..core.errors import StoreError
-from ..core.model import MailroomMessage
+from ...core.errors import StoreError
+from ...core.model import MailroomMessage
 from . import journal, tables
 from .database import Connection, Query, adding, micros
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from ..core.errors import StoreBusy, StoreError
+from ...core.errors import StoreBusy, StoreError
 
 
 class StoreLock:

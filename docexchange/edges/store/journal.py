@@ -19,9 +19,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from ..core.errors import StoreError
-from ..core.events import rfc3339
-from ..core.model import JournalLine
+from ...core.errors import StoreError
+from ...core.events import rfc3339
+from ...core.model import JournalLine
 from . import tables
 from .database import Connection, Query, Row, adding, micros, moment
 

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 
-from ..core.errors import NotFound
-from ..core.events import Subject
-from ..core.model import Acceptance, Arrival, Submission
-from ..core.standing import after
-from ..core.states import Event, Kind, State, StatusCode
+from ...core.errors import NotFound
+from ...core.events import Subject
+from ...core.model import Acceptance, Arrival, Submission
+from ...core.standing import after
+from ...core.states import Event, Kind, State, StatusCode
 from . import blobs, kept, submissions, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros
 from .deliveries import loaded, move, standing_of, wait

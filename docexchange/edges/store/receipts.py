@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from sqlalchemy import bindparam, func, select
 
-from ..core.events import request_event, status_event
-from ..core.model import Receipt, ReceiptOutcome
-from ..core.standing import Standing, after
-from ..core.states import Event, Kind, fold
+from ...core.events import request_event, status_event
+from ...core.model import Receipt, ReceiptOutcome
+from ...core.standing import Standing, after
+from ...core.states import Event, Kind, fold
 from . import arrivals, blobs, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .deliveries import loaded, move, snapshot, standing_of

@@ -1,4 +1,4 @@
-"""docexchange/edges/deliveries.py: what is due, what a record does, what time decides."""
+"""docexchange/edges/store/deliveries.py: what is due, what a record does, what time decides."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from docexchange.core.errors import NotFound
 from docexchange.core.model import DeliveryView
 from docexchange.core.schedule import Lane
 from docexchange.core.states import Event, IllegalTransition, State
-from docexchange.edges import deliveries
-from docexchange.edges.store import SqlStore
+from docexchange.edges.store import SqlStore, deliveries
 from tests.records import (
     LONGEST,
     MINUTE,

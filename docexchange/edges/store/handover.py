@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select, update
 
-from ..core.model import MailroomMessage, Outgoing
+from ...core.model import MailroomMessage, Outgoing
 from . import blobs, tables
 from .database import Connection, Query, Row, micros
 from .transaction import Transaction

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..core.model import (
+from ...core.model import (
     Acceptance,
     Arrival,
     ArrivalView,
@@ -36,8 +36,8 @@ from ..core.model import (
     Submission,
     Submitted,
 )
-from ..core.schedule import Lane
-from ..core.states import Event, State
+from ...core.schedule import Lane
+from ...core.states import Event, State
 from . import (
     arrivals,
     blobs,
@@ -59,7 +59,7 @@ from .transaction import Node
 from .writer import WINDOW, Writer
 
 if TYPE_CHECKING:
-    from ..core.ports import Store
+    from ...core.ports import Store
 
 GIB = 1024**3  # bytes
 

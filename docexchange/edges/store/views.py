@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, exists, or_, select
 
-from ..core.errors import Ambiguous, NotFound
-from ..core.model import (
+from ...core.errors import Ambiguous, NotFound
+from ...core.model import (
     ArrivalView,
     DeliveryView,
     DocumentView,
@@ -16,7 +16,7 @@ from ..core.model import (
     KeptView,
     StatusLine,
 )
-from ..core.states import Kind, State, StatusCode
+from ...core.states import Kind, State, StatusCode
 from . import journal, tables
 from .database import Connection, Query, Row, maybe_moment, moment
 from .kept import HELD, QUARANTINED, SETTLED

@@ -1,4 +1,4 @@
-"""docexchange/edges/migrations: from nothing to the tables that the statements expect."""
+"""docexchange/edges/store/migrations: from nothing to the tables that the statements expect."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from docexchange.core.errors import StoreBusy, StoreError
-from docexchange.edges import migrations, tables
-from docexchange.edges.storelock import StoreLock
+from docexchange.edges.store import migrations, tables
+from docexchange.edges.store.storelock import StoreLock
 from tests.records import open_store
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import column, create_engine, select, table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from ...core.errors import StoreBusy, StoreError
+from ....core.errors import StoreBusy, StoreError
 from ..database import Connection, Query, connect
 from ..storelock import StoreLock
 

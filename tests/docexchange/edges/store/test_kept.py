@@ -1,4 +1,4 @@
-"""docexchange/edges/kept.py: held and quarantined envelopes, their quota, redelivered messages."""
+"""kept.py: held and quarantined envelopes, their quota, redelivered messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from docexchange.core.errors import Ambiguous, NotFound
 from docexchange.core.schedule import Lane
-from docexchange.edges.kept import BEYOND_QUOTA
 from docexchange.edges.store import SqlStore
+from docexchange.edges.store.kept import BEYOND_QUOTA
 from tests.records import MINUTE, NOW, digest, due, kept, open_store, status
 
 SOON = NOW + 5 * MINUTE

@@ -1,4 +1,4 @@
-"""docexchange/edges/receipts.py: matched by digest and signed From, or journalled and dropped."""
+"""receipts.py: matched by digest and signed From, or journalled and dropped."""
 
 from __future__ import annotations
 

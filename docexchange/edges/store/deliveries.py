@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, update
 
-from ..core.errors import NotFound
-from ..core.events import Recipient, Subject, transport_event
-from ..core.model import Due
-from ..core.schedule import Lane
-from ..core.standing import Standing, after
-from ..core.states import Event, Kind, State
+from ...core.errors import NotFound
+from ...core.events import Recipient, Subject, transport_event
+from ...core.model import Due
+from ...core.schedule import Lane
+from ...core.standing import Standing, after
+from ...core.states import Event, Kind, State
 from . import tables
 from .database import Connection, Query, Row, maybe_micros, maybe_moment, micros
 from .transaction import Transaction

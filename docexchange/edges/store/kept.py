@@ -16,8 +16,8 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select, update
 
-from ..core.errors import NotFound
-from ..core.model import Kept, Submission
+from ...core.errors import NotFound
+from ...core.model import Kept, Submission
 from . import blobs, submissions, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .transaction import Transaction

@@ -1,4 +1,4 @@
-"""docexchange/edges/arrivals.py: accepted once, with its answer and its handing over."""
+"""docexchange/edges/store/arrivals.py: accepted once, with its answer and its handing over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docexchange/edges/store.py: opening, one daemon at a time, and what a kill leaves true."""
+"""docexchange/edges/store/sqlstore.py: opening, one daemon at a time, and what a kill leaves true."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from docexchange.core.errors import NotFound, StoreBusy, StoreError
 from docexchange.core.schedule import Lane
 from docexchange.core.states import Event, State
-from docexchange.edges.database import PAGE_BYTES
 from docexchange.edges.store import SqlStore
+from docexchange.edges.store.database import PAGE_BYTES
 from tests.records import (
     MINUTE,
     NOW,

@@ -1,4 +1,4 @@
-"""docexchange/edges/submissions.py: queued once, known again, refused with its reason."""
+"""docexchange/edges/store/submissions.py: queued once, known again, refused with its reason."""
 
 from __future__ import annotations
 

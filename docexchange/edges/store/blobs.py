@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
 
-from ..core.errors import NotFound, StoreError
+from ...core.errors import NotFound, StoreError
 from . import tables
 from .database import Connection, Query, adding, micros
 from .transaction import Transaction

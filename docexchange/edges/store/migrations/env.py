@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from docexchange.edges import tables
+from docexchange.edges.store import tables
 
 context.configure(
     connection=context.config.attributes["connection"],

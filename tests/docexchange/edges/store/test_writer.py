@@ -1,4 +1,4 @@
-"""docexchange/edges/writer.py: one fsync for those who wait together, each with its own outcome."""
+"""writer.py: one fsync for those who wait together, each with its own outcome."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from docexchange.core.errors import Conflict, StoreError
-from docexchange.edges.database import Connection
 from docexchange.edges.store import SqlStore
-from docexchange.edges.transaction import Node, Transaction
-from docexchange.edges.writer import WINDOW_STEP, Writer
+from docexchange.edges.store.database import Connection
+from docexchange.edges.store.transaction import Node, Transaction
+from docexchange.edges.store.writer import WINDOW_STEP, Writer
 from tests.records import NOW, document, open_store
 
 Operation = Callable[[Transaction], Any]

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from sqlalchemy import bindparam, select, update
 
-from ..core.errors import Conflict, NotFound
-from ..core.model import MailroomMessage, Origin, Submission, Submitted
-from ..core.states import Kind, State, StatusCode, may_say
+from ...core.errors import Conflict, NotFound
+from ...core.model import MailroomMessage, Origin, Submission, Submitted
+from ...core.states import Kind, State, StatusCode, may_say
 from . import blobs, deliveries, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros
 from .naming import folded
