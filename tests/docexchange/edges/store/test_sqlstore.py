@@ -1,4 +1,4 @@
-"""docexchange/edges/store/sqlstore.py: opening, one daemon at a time, and what a kill leaves true."""
+"""docexchange.edges.store: opening, one daemon at a time, and what a kill leaves true."""
 
 from __future__ import annotations
 
