@@ -1,7 +1,7 @@
 """The same job as a Python user would do it today: Celery, kombu, signxml, SQLite.
 
     sender    sign -> store, COMMIT -> deliver.delay (confirmed)
-    worker    deliver: verify, path to the root -> store with the receipt, COMMIT -> acknowledge.delay
+    worker    deliver: verify, path to the root -> store with a receipt, COMMIT -> acknowledge.delay
     worker    acknowledge (at the sender): verify -> store, COMMIT
 
 As durable as ours: quorum queues, persistent and confirmed messages, acks_late, synchronous=FULL.
@@ -26,6 +26,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from celery import Celery
 from kombu import Exchange, Queue
@@ -35,8 +36,7 @@ from signxml.verifier import XMLVerifier
 
 from envelopes import edxml
 from keys.signer import SoftwareSigner
-
-from .material import EXCHANGED, RECEIVER, SENDER, Pki, content, document
+from tests.bench.material import EXCHANGED, RECEIVER, SENDER, Pki, content, document
 
 FOLDER = Path(os.environ["BENCH_PEER_FOLDER"])
 PKI = Pki(FOLDER / "keys")
@@ -85,9 +85,10 @@ def signed(root: etree._Element, organ: str) -> str:
     return etree.tostring(XMLSigner().sign(root, key=signer(organ).key, cert=certificates)).decode()
 
 
-def verified(text: str) -> etree._Element:
+def verified(text: str) -> Any:
     """What was signed, under the root. Raises signxml's errors."""
-    return XMLVerifier().verify(text.encode(), ca_pem_file=str(PKI.root)).signed_xml
+    result: Any = XMLVerifier().verify(text.encode(), ca_pem_file=str(PKI.root))
+    return result.signed_xml
 
 
 @app.task(name="deliver", queue="deliver")

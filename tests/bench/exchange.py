@@ -12,24 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Protocol
 
-from .material import RECEIVER, SENDER
-from .processes import Process, cpu_seconds
-from .rig import Rig
-from .timing import percentile
+from tests.bench.material import RECEIVER, SENDER
+from tests.bench.plan import Plan
+from tests.bench.processes import Process, cpu_seconds
+from tests.bench.rig import Rig
+from tests.bench.timing import percentile
 
 SERVING = b'"serving"'
 READY = b" ready."  # what a Celery worker says
-
-
-class Plan(Protocol):
-    """How much is measured."""
-
-    exchange_rounds: int
-    documents: int
-    in_flight: int
-    singles: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from .material import EXCHANGED, SENDER, Pki, content
-from .processes import cpu_seconds
-from .timing import Timing, race
-from .wire import Wire
+from tests.bench.material import EXCHANGED, SENDER, Pki, content
+from tests.bench.processes import cpu_seconds
+from tests.bench.timing import Timing, race
+from tests.bench.wire import Wire
 
 SIGNED_INFO = 1100  # bytes; what RSA signs is a SignedInfo of about this size
 MIB = 1024 * 1024
@@ -107,9 +107,7 @@ def _clocks(broker: int) -> tuple[float, float, float]:
     return time.perf_counter(), time.process_time(), cpu_seconds(broker) if broker else 0.0
 
 
-def _cost(
-    begun: tuple[float, float, float], ended: tuple[float, float, float], count: int
-) -> Cost:
+def _cost(begun: tuple[float, float, float], ended: tuple[float, float, float], count: int) -> Cost:
     real, cpu, broker = (after - before for before, after in zip(begun, ended, strict=True))
     return Cost(count / real, cpu / count * 1e6, broker / count * 1e6)
 

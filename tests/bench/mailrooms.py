@@ -25,8 +25,7 @@ from pamqp.commands import Basic
 from docexchange.core.events import CONTRACT, TRANSPORT_EVENT
 from docexchange.core.states import State
 from envelopes import edxml
-
-from .material import EXCHANGED, content, document
+from tests.bench.material import EXCHANGED, content, document
 
 PATIENCE = 60.0  # s for one document; then something is broken
 PREFETCH = 64

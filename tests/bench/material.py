@@ -25,9 +25,8 @@ SENDER, RECEIVER = "H05", "H01"
 NAMES: Mapping[str, str] = {SENDER: "UBND tỉnh Bắc Ninh", RECEIVER: "UBND tỉnh An Giang"}
 EXCHANGED = 100 * 1024  # bytes of the attachment of an exchanged document
 DAY = date(2026, 11, 20)
-PACKAGES = (
-    "cryptography lxml aiormq pamqp SQLAlchemy uvloop pybase64 signxml celery kombu amqp".split()
-)
+PACKAGES = ["cryptography", "lxml", "aiormq", "pamqp", "SQLAlchemy", "uvloop", "pybase64"]
+PEERS = ["signxml", "celery", "kombu", "amqp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,5 +98,5 @@ def machine() -> dict[str, object]:
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        **{package: version(package) for package in PACKAGES},
+        **{package: version(package) for package in PACKAGES + PEERS},
     }

@@ -98,13 +98,15 @@ class Process:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it in order, then by force."""
-        self._process.terminate()
+        """End it in order (no more questions, or SIGTERM), then by force."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        else:
+            self._process.terminate()
         try:
             self._process.wait(STOP)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()

@@ -13,8 +13,7 @@ from docexchange.demo.rabbitmq import Node
 from docexchange.edges.permissions import MailroomLogin, NodeLogin, definitions
 from docexchange.edges.topology import apply, axis_topology, mailroom_topology
 from keys.certificates import load_pem
-
-from .material import NAMES, RECEIVER, SENDER, Pki
+from tests.bench.material import NAMES, RECEIVER, SENDER, Pki
 
 AXIS = "axis"  # vhost of the exchange without mailrooms
 MAILED = "axis-mailed"  # vhost of the exchange with mailrooms

@@ -13,43 +13,13 @@ import asyncio
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from . import exchange, floor, signatures
-from .material import machine
-from .report import Measured
-from .rig import Rig
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured.
-
-    Args:
-        seconds: about how long a batch of the races is.
-        rounds: batches of each contestant.
-        messages: of the AMQP floor, in each round.
-        rows: of the store's floor, in each round.
-        exchange_rounds: batches of each way to exchange.
-        documents: in such a batch.
-        in_flight: of them at once.
-        singles: documents with one in flight, in each round.
-    """
-
-    seconds: float = 0.25
-    rounds: int = 7
-    messages: int = 600
-    rows: int = 4000
-    exchange_rounds: int = 5
-    documents: int = 500
-    in_flight: int = 64
-    singles: int = 40
-
-
-QUICK = Plan(
-    seconds=0.02, rounds=3, messages=100, rows=400, exchange_rounds=1, documents=100, singles=10
-)
+from tests.bench import exchange, floor, signatures
+from tests.bench.material import machine
+from tests.bench.plan import QUICK, Plan
+from tests.bench.report import Measured
+from tests.bench.rig import Rig
 
 
 def measure(folder: Path, plan: Plan) -> Measured:

@@ -32,8 +32,7 @@ from docexchange.edges.axis import Axis
 from docexchange.edges.clock import WallClock
 from docexchange.edges.store import SqlStore
 from docexchange.flow import outbox
-
-from .material import EXCHANGED, content, document
+from tests.bench.material import EXCHANGED, content, document
 
 PATIENCE = 60.0  # s for one document; then something is broken
 

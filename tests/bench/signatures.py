@@ -25,10 +25,9 @@ from signxml.verifier import XMLVerifier
 from envelopes import edxml
 from envelopes.pack import pack
 from envelopes.verify import verify
-
-from .floor import SIGNED_INFO
-from .material import SENDER, Pki, content, document
-from .timing import Timing, Work, race
+from tests.bench.floor import SIGNED_INFO
+from tests.bench.material import SENDER, Pki, content, document
+from tests.bench.timing import Timing, Work, race
 
 EXC_C14N = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
 SIZES: Mapping[str, int] = {"20 KB": 11_000, "1 MB": 766_000}  # name -> bytes of the attachment
