@@ -32,7 +32,11 @@ OTHER_DATE_FORMS: Final = (DATE_FORM, "%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y")  # 202
 
 
 def read(
-    source: bytes | etree._Element, *, repair: bool = False, limit: int = BYTES_MAX
+    source: bytes | etree._Element,
+    *,
+    repair: bool = False,
+    limit: int = BYTES_MAX,
+    left_out: bool = True,
 ) -> tuple[Message, tuple[Finding, ...]]:
     """The message in an envelope, and what was odd about it.
 
@@ -42,6 +46,8 @@ def read(
         repair: True rewrites dates of a wrong form and takes blanks off the ends of texts, each
             with a finding.
         limit: largest size of bytes.
+        left_out: False spares the search for what no record holds, for a caller who compares what
+            was read with the bytes.
 
     Raises:
         Malformed: it is no edXML, with line and element; gate.Refused when the gate keeps it out.
@@ -52,7 +58,10 @@ def read(
     if isinstance(source, bytes) and b"<![CDATA[" in source:
         line = source.count(b"\n", 0, source.index(b"<![CDATA[")) + 1
         findings.add("W-FMT-041", line, "CDATA", "read as the text it stands for")
-    message = _Reader(findings, repair=repair, tolerant=tolerant).message(root)
+    reader = _Reader(findings, repair=repair, tolerant=tolerant)
+    message = reader.message(root)
+    if left_out:
+        reader.note_left_out(root)
     return message, findings.taken()
 
 
@@ -79,11 +88,18 @@ class _Reader:
         message: Message
         if next(head.iterchildren(f"{_Q}StatusCode"), None) is not None:
             message = self._status(head)
-            self._findings.note_not_of_status(root)
         else:
             message = self._document(root, envelope, header, head)
-        self._findings.note_left_out(root, self._strangers)
         return message
+
+    def note_left_out(self, root: etree._Element) -> None:
+        """Name what no record holds."""
+        if (
+            root.find(f"{_Q}edXMLEnvelope/{_Q}edXMLHeader/{_Q}MessageHeader/{_Q}StatusCode")
+            is not None
+        ):
+            self._findings.note_not_of_status(root)
+        self._findings.note_left_out(root, self._strangers)
 
     def _status(self, head: etree._Element) -> Status:
         found = list(head.iterchildren(_RECEIVED))

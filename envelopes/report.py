@@ -161,7 +161,7 @@ class Report:
                     return check
         return None
 
-    @property
+    @cached_property
     def indication(self) -> Indication:
         """The worst check decides; a step that was never reached is no pass."""
         if self.deciding is not None:

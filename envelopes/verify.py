@@ -119,8 +119,7 @@ def verify(
     if isinstance(root, Check):
         return Report(data, at, (root, *not_reached(*range(2, 12))), file=file)
     found = _find(data, root)
-    content = _read(root if isinstance(found, _Found) else data, limit)
-    opened = found.opened(data, root, content.message) if isinstance(found, _Found) else found
+    content, opened = _open_content(data, root, found, limit)
     judged = judge(opened, trust, at, skew)
     organ = _organ(judged.path, content.message, directory or SubjectBinding(), at)
     return Report(
@@ -171,17 +170,14 @@ class _Found:
     begin: int
     end: int
 
-    def opened(self, data: bytes, root: etree._Element, message: Message | None) -> Opened:
-        """Hold the bytes around the signature against the canonical form of the tree.
-
-        When they are equal, the tree that was parsed once is the tree of what was signed, and
-        what was read from it is what the signer wrote. The bytes of our own writer are canonical
-        (`edxml.write`), so they need no C14N; anybody else's, in another order, get it.
-        """
+    def around(self, data: bytes) -> tuple[memoryview, memoryview]:
+        """The bytes before and after the signature."""
         view = memoryview(data)
-        received = (view[: self.begin], view[self.end :])
-        if self._is_written(data, message):
-            return Opened(received, self.signature, None)
+        return view[: self.begin], view[self.end :]
+
+    def canonical(self, data: bytes, root: etree._Element) -> Opened:
+        """Hold the bytes around the signature against the canonical form of the tree."""
+        received = self.around(data)
         try:
             rest = canonical(root)
         except etree.C14NError as error:
@@ -193,7 +189,7 @@ class _Found:
         fault = _not_canonical(f"byte {at} is not as the canonical form has it")
         return Opened((rest,), self.signature, fault)
 
-    def _is_written(self, data: bytes, message: Message | None) -> bool:
+    def is_written(self, data: bytes, message: Message | None) -> bool:
         """Whether our writer would write exactly these bytes for what was read from them."""
         if message is None:
             return False
@@ -201,6 +197,24 @@ class _Found:
             return edxml.is_written(message, data, self.begin, self.end)
         except Malformed:
             return False
+
+
+def _open_content(
+    data: bytes, root: etree._Element, found: _Found | Opened, limit: int
+) -> tuple[_Read, Opened]:
+    """Read the content and hold the bytes around the signature against its canonical form.
+
+    When they are equal, the tree that was parsed once is the tree of what was signed, and what
+    was read from it is what the signer wrote. Bytes that our own writer would write for what was
+    read are canonical (`edxml.write`) and hold nothing else, so they need neither C14N nor a look
+    for what was left out; anybody else's, in another order, get both.
+    """
+    if isinstance(found, Opened):
+        return _read(data, limit), found
+    content = _read(root, limit, left_out=False)
+    if found.is_written(data, content.message):
+        return content, Opened(found.around(data), found.signature, None)
+    return _read(root, limit), found.canonical(data, root)
 
 
 def _not_canonical(detail: str) -> shape.Fault:
@@ -230,10 +244,10 @@ class _Read:
     unreadable: str = ""
 
 
-def _read(source: etree._Element | bytes, limit: int) -> _Read:
+def _read(source: etree._Element | bytes, limit: int, *, left_out: bool = True) -> _Read:
     """Read the tree of what was signed; what nobody signed is read tolerantly, as a mere claim."""
     try:
-        message, findings = edxml.read(source, limit=limit)
+        message, findings = edxml.read(source, limit=limit, left_out=left_out)
     except Malformed as malformed:
         return _Read(None, unreadable=str(malformed))
     return _Read(message, findings)

@@ -122,24 +122,26 @@ class Writer:
             self._settle(batch)
             size = len(batch)
 
+    def window_after(self, last: int) -> float:
+        """How long to collect after a batch of so many operations, seconds."""
+        return min(self._window, (last - 1) * WINDOW_STEP)
+
     def _collect(self, last: int) -> list[Job]:
-        """Wait for an operation, then for those that come within the window."""
+        """Wait for an operation, then once for those that come within the window. The thread
+        sleeps through the window: to wake for each operation would fight for the GIL each time."""
         first = self._jobs.get()
         if first is None:
             return []
         batch = [first]
-        until = time.monotonic() + min(self._window, (last - 1) * WINDOW_STEP)
-        while len(batch) < BATCH_MAX:
-            job = self._next(until)
-            if job is None:
-                break
+        if window := self.window_after(last):
+            time.sleep(window)
+        while len(batch) < BATCH_MAX and (job := self._next()) is not None:
             batch.append(job)
         return batch
 
-    def _next(self, until: float) -> Job | None:
-        wait = until - time.monotonic()
+    def _next(self) -> Job | None:
         try:
-            job = self._jobs.get(timeout=wait) if wait > 0 else self._jobs.get_nowait()
+            job = self._jobs.get_nowait()
         except queue.Empty:
             return None
         if job is None:  # closing: this batch is the last, and _work is to see the end again
