@@ -30,7 +30,7 @@ from tests.records import (
     reply,
 )
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_a_new_store_is_made_with_its_settings(tmp_path: Path) -> None:
