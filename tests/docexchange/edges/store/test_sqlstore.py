@@ -85,7 +85,7 @@ async def test_reads_of_other_threads_have_their_own_connection(store: SqlStore)
 CHILD = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from tests.docexchange.edges import test_store as story
+from tests.docexchange.edges.store import test_sqlstore as story
 from tests.records import open_store
 
 folder, point, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
