@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,10 +95,12 @@ async def _conclude(stage: Stage, seconds: float) -> None:
         f"Config, log and store of each node: {place.folder}/H05, H01, H13",
     )
     story.heading("Thử tiếp", "What to try next")
+    program = shutil.which("docexchange") or Path(sys.executable).with_name("docexchange")
     for line in (
-        f"docexchange track 98/QĐ-UBND -c {place.config('H05')}",
-        f"docexchange quarantine list -c {place.config('H01')}",
-        f"docexchange verify {place.folder}/audit/*.edxml --trust {place.folder}/keys/root.pem",
+        f"{program} track 98/QĐ-UBND -c {place.config('H05')}",
+        f"{program} quarantine list -c {place.config('H01')}",
+        f"{program} verify {place.folder}/audit/*.edxml {place.folder}/audit/receipts/*.edxml"
+        f" --trust {place.folder}/keys/root.pem",
         "bash deploy/demo --keep VAN-BAN-CUA-TOI.pdf",
     ):
         print(f"   {line}")

@@ -353,7 +353,7 @@ async def scene_6(stage: Stage) -> None:
         f"TOTAL-PASSED: the document and {len(files) - 1} receipts, exit code 0",
         err or verdict.get("indication"),
     )
-    changed = folder / "changed.edxml"
+    changed = place.folder / "changed.edxml"
     data = Path(next(name for name in files if "receipts" not in name)).read_bytes()
     at = data.index(b"98</edXML:CodeNumber>")
     changed.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
