@@ -61,9 +61,10 @@ def dispose(report: Report, at: datetime, limits: Limits) -> Disposition:
     if report.indication is Indication.INDETERMINATE:
         if report.sub_indication == "TRY_LATER":
             return Disposition.HOLD
-        ahead = report.reason == "SIGNED_IN_FUTURE" and report.signed_at is not None
-        if ahead and report.signed_at - at <= limits.hold_ahead:  # type: ignore[operator]  # ahead
-            return Disposition.HOLD
+        signed_at = report.signed_at
+        if report.reason == "SIGNED_IN_FUTURE" and signed_at is not None:
+            ahead = signed_at - at <= limits.hold_ahead
+            return Disposition.HOLD if ahead else Disposition.QUARANTINE
     return Disposition.QUARANTINE
 
 
