@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 from tests.bench.exchange import Result
@@ -110,7 +111,7 @@ def _result(result: Result) -> dict[str, object]:
     return {
         "acknowledged": result.documents,
         "documents_per_s": result.rate,
-        "batches": [batch.documents / batch.seconds for batch in result.batches],
+        "batches": [batch.rate for batch in result.batches],
         "p50_ms": result.latency_ms(0.5),
         "p99_ms": result.latency_ms(0.99),
         "single_p50_ms": result.single_ms(0.5),
@@ -120,9 +121,9 @@ def _result(result: Result) -> dict[str, object]:
 
 
 def _paired(ours: Result, peer: Result) -> float:
-    """Ratio of the rates; each round has a batch of both, so the median of rounds would do as
-    well, but few rounds make it jump."""
-    return ours.rate / peer.rate
+    """Ratio of the rates: the median over the rounds, each of which has a batch of both."""
+    rounds = zip(ours.batches, peer.batches, strict=True)
+    return median(one.rate / other.rate for one, other in rounds)
 
 
 def _python(result: Result) -> float:

@@ -53,7 +53,7 @@ class Wire:
 
     def declare(self, queue: str) -> None:
         """Make a quorum queue."""
-        arguments = {"x-queue-type": "quorum"}
+        arguments: dict[str, Any] = {"x-queue-type": "quorum"}
         self._say(commands.Queue.Declare(queue=queue, durable=True, arguments=arguments))
 
     def publish(self, queue: str, data: bytes, count: int, window: int) -> None:
