@@ -10,6 +10,6 @@ the wild data of other systems; each oddity becomes a Finding, never silence.
 
 from .findings import Finding
 from .reader import read
-from .writer import is_written, split, write
+from .writer import split, write
 
-__all__ = ["Finding", "is_written", "read", "split", "write"]
+__all__ = ["Finding", "read", "split", "write"]

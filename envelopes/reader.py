@@ -36,7 +36,6 @@ def read(
     *,
     repair: bool = False,
     limit: int = BYTES_MAX,
-    left_out: bool = True,
 ) -> tuple[Message, tuple[Finding, ...]]:
     """The message in an envelope, and what was odd about it.
 
@@ -46,8 +45,6 @@ def read(
         repair: True rewrites dates of a wrong form and takes blanks off the ends of texts, each
             with a finding.
         limit: largest size of bytes.
-        left_out: False spares the search for what no record holds, for a caller who compares what
-            was read with the bytes.
 
     Raises:
         Malformed: it is no edXML, with line and element; gate.Refused when the gate keeps it out.
@@ -60,8 +57,7 @@ def read(
         findings.add("W-FMT-041", line, "CDATA", "read as the text it stands for")
     reader = _Reader(findings, repair=repair, tolerant=tolerant)
     message = reader.message(root)
-    if left_out:
-        reader.note_left_out(root)
+    reader.note_left_out(root)
     return message, findings.taken()
 
 
@@ -237,16 +233,15 @@ class _Reader:
                 "W-FMT-030", element, field.element, "blanks around the text; taken off"
             )
             text = text.strip()
-        if text == "null" and field.element == "OrganId":
+        if is_odd(field, text):
+            return self._odd(element, field, text)
+        return text
+
+    def _odd(self, element: etree._Element, field: Field, text: str) -> str:
+        if field.kind is not Kind.DATE:
             self._findings.add(
                 "W-FMT-036", element, "OrganId", "the word null instead of a code; kept"
             )
-        if field.kind is Kind.DATE and text:
-            return self._date(element, field, text)
-        return text
-
-    def _date(self, element: etree._Element, field: Field, text: str) -> str:
-        if len(text) == 10 and _is_date(text, DATE_FORM):
             return text
         for form in OTHER_DATE_FORMS:
             if _is_date(text, form):
@@ -332,6 +327,13 @@ def _is_canonical(text: str, content: bytes) -> bool:
     return len(text) == 4 * -(-len(content) // 3) and text.endswith(
         pybase64.b64encode(last).decode()
     )
+
+
+def is_odd(field: Field, text: str) -> bool:
+    """Whether a text, as it stands, is one that `read` notes as a finding."""
+    if field.kind is Kind.DATE:
+        return text != "" and not (len(text) == 10 and _is_date(text, DATE_FORM))
+    return field.element == "OrganId" and text == "null"
 
 
 @lru_cache(maxsize=1024)  # most documents of a day bear the same date

@@ -42,6 +42,7 @@ from . import dsig, edxml, gate, shape
 from .c14n import canonical, detach
 from .content import ContentProblem, content_problem
 from .errors import Malformed, Refused
+from .exact import read_exact
 from .judge import Opened, judge, not_reached, passed, problem
 from .model import SHA256, Document, Message, Status
 from .report import AttachmentSummary, Check, Finding, Report
@@ -115,11 +116,16 @@ def verify(
         raise ValueError(
             "`at` needs a time zone: a naive time would mean another instant elsewhere"
         )
-    root = _open(data, limit)
-    if isinstance(root, Check):
-        return Report(data, at, (root, *not_reached(*range(2, 12))), file=file)
-    found = _find(data, root)
-    content, opened = _open_content(data, root, found, limit)
+    known = read_exact(data, limit)
+    if known is not None:
+        content = _Read(known.message)
+        place = (known.begin, known.end)
+        opened = Opened(_around(data, *place), known.signature, None)
+    else:
+        root = _open(data, limit)
+        if isinstance(root, Check):
+            return Report(data, at, (root, *not_reached(*range(2, 12))), file=file)
+        content, opened, place = _open_content(data, root, limit)
     judged = judge(opened, trust, at, skew)
     organ = _organ(judged.path, content.message, directory or SubjectBinding(), at)
     return Report(
@@ -128,7 +134,7 @@ def verify(
         (passed(1), *judged.checks, organ, _content(content)),
         signer=judged.signer,
         signed_at=opened.signature.signing_time if opened.signature else None,
-        signature_at=(found.begin, found.end) if isinstance(found, _Found) else (0, 0),
+        signature_at=place,
         message=content.message,
         findings=content.findings,
         file=file,
@@ -147,74 +153,49 @@ def _open(data: bytes, limit: int) -> etree._Element | Check:
         return problem(1, refused.reason, refused.detail)
 
 
-def _find(data: bytes, root: etree._Element) -> _Found | Opened:
-    """Find the signature in the tree and in the bytes, and take it out of the tree."""
+def _open_content(
+    data: bytes, root: etree._Element, limit: int
+) -> tuple[_Read, Opened, tuple[int, int]]:
+    """Take the signature out of the tree and hold the bytes around it against the canonical form
+    of the rest; read the content.
+
+    When they are equal, the tree that was parsed once is the tree of what was signed, and what
+    was read from it is what the signer wrote.
+    """
     located = shape.locate(root)
     if isinstance(located, shape.Fault):
-        return Opened((), None, located)
+        return _read(data, limit), Opened((), None, located), (0, 0)
     # The gate lets no '<' pass but that of a tag, and the tree has one ds:Signature: this one.
     begin = data.find(dsig.START)
     end = data.find(dsig.END, begin) + len(dsig.END)
     signature = dsig.read(data[begin:end]) if begin >= 0 else None
     if signature is None:
-        return Opened((), None, shape.explain(located))
+        return _read(data, limit), Opened((), None, shape.explain(located)), (0, 0)
     detach(located)
-    return _Found(signature, begin, end)
+    pieces, fault = _canonical(data, root, begin, end)
+    return _read(root, limit), Opened(pieces, signature, fault), (begin, end)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A signature of our form, data[begin:end]; it is no longer in the tree."""
-
-    signature: dsig.Signature
-    begin: int
-    end: int
-
-    def around(self, data: bytes) -> tuple[memoryview, memoryview]:
-        """The bytes before and after the signature."""
-        view = memoryview(data)
-        return view[: self.begin], view[self.end :]
-
-    def canonical(self, data: bytes, root: etree._Element) -> Opened:
-        """Hold the bytes around the signature against the canonical form of the tree."""
-        received = self.around(data)
-        try:
-            rest = canonical(root)
-        except etree.C14NError as error:
-            return Opened((), self.signature, _not_canonical(f"no canonical form: {error}"))
-        if b"".join(received) == rest:
-            return Opened(received, self.signature, None)
-        at = _first_difference(b"".join(received), rest)
-        at += 0 if at < self.begin else self.end - self.begin
-        fault = _not_canonical(f"byte {at} is not as the canonical form has it")
-        return Opened((rest,), self.signature, fault)
-
-    def is_written(self, data: bytes, message: Message | None) -> bool:
-        """Whether our writer would write exactly these bytes for what was read from them."""
-        if message is None:
-            return False
-        try:
-            return edxml.is_written(message, data, self.begin, self.end)
-        except Malformed:
-            return False
+def _canonical(
+    data: bytes, root: etree._Element, begin: int, end: int
+) -> tuple[tuple[bytes | memoryview, ...], shape.Fault | None]:
+    """The canonical form of what was signed, and whether the bytes around the signature are it."""
+    received = _around(data, begin, end)
+    try:
+        rest = canonical(root)
+    except etree.C14NError as error:
+        return (), _not_canonical(f"no canonical form: {error}")
+    if b"".join(received) == rest:
+        return received, None
+    at = _first_difference(b"".join(received), rest)
+    at += 0 if at < begin else end - begin
+    return (rest,), _not_canonical(f"byte {at} is not as the canonical form has it")
 
 
-def _open_content(
-    data: bytes, root: etree._Element, found: _Found | Opened, limit: int
-) -> tuple[_Read, Opened]:
-    """Read the content and hold the bytes around the signature against its canonical form.
-
-    When they are equal, the tree that was parsed once is the tree of what was signed, and what
-    was read from it is what the signer wrote. Bytes that our own writer would write for what was
-    read are canonical (`edxml.write`) and hold nothing else, so they need neither C14N nor a look
-    for what was left out; anybody else's, in another order, get both.
-    """
-    if isinstance(found, Opened):
-        return _read(data, limit), found
-    content = _read(root, limit, left_out=False)
-    if found.is_written(data, content.message):
-        return content, Opened(found.around(data), found.signature, None)
-    return _read(root, limit), found.canonical(data, root)
+def _around(data: bytes, begin: int, end: int) -> tuple[memoryview, memoryview]:
+    """The bytes before and after the signature."""
+    view = memoryview(data)
+    return view[:begin], view[end:]
 
 
 def _not_canonical(detail: str) -> shape.Fault:
@@ -244,10 +225,10 @@ class _Read:
     unreadable: str = ""
 
 
-def _read(source: etree._Element | bytes, limit: int, *, left_out: bool = True) -> _Read:
+def _read(source: etree._Element | bytes, limit: int) -> _Read:
     """Read the tree of what was signed; what nobody signed is read tolerantly, as a mere claim."""
     try:
-        message, findings = edxml.read(source, limit=limit, left_out=left_out)
+        message, findings = edxml.read(source, limit=limit)
     except Malformed as malformed:
         return _Read(None, unreadable=str(malformed))
     return _Read(message, findings)

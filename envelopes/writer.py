@@ -8,7 +8,10 @@ namespaces.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final
 
 import pybase64
 from lxml import etree
@@ -16,7 +19,7 @@ from lxml import etree
 from . import model
 from .c14n import canonical
 from .errors import Malformed
-from .layout import DX, NS, fields_of
+from .layout import DX, NS, Field, Kind, fields_of
 from .model import Attachment, Document, Message, Received, Status
 
 _MARK: Final = b'<mark xmlns="urn:docexchange:mark"></mark>'
@@ -27,6 +30,11 @@ _ATTRIBUTE_ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
 )
 _NAME = re.compile(r"<[^\s/>]++")
+HEAD: Final = (
+    f'<edXML xmlns="{NS}"><edXML:edXMLEnvelope xmlns:edXML="{NS}"><edXML:edXMLHeader>'
+    "<edXML:MessageHeader>"
+)
+CONTENT: Final = f'<edXML:ContentTransferEncoded xmlns:edXML="{NS}">'
 
 
 def write(message: Message) -> bytes:
@@ -71,6 +79,55 @@ def is_written(message: Message, data: bytes, begin: int, end: int) -> bool:
     return end == len(data)
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One field of a record, ready to be written: its tags, and how to write what stands in it."""
+
+    begin: str
+    end: str
+    repeats: bool
+    inner: _Plan | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to write a record: its values in the order of the layout, and a step for each."""
+
+    values: Callable[[model.Record], Sequence[Any]]
+    steps: tuple[_Step, ...]
+
+
+_PLANS: dict[tuple[type[model.Record], str, str], _Plan] = {}  # as many as the layout has rows
+
+
+def _plan(record: type[model.Record], element: str, prefix: str) -> _Plan:
+    plan = _PLANS.get((record, element, prefix))
+    if plan is None:
+        fields = fields_of(record, element)
+        values = attrgetter(*(field.attribute for field in fields), "unknown")  # never just one
+        plan = _Plan(values, tuple(_step(field, prefix) for field in fields))
+        _PLANS[record, element, prefix] = plan
+    return plan
+
+
+def _step(field: Field, prefix: str) -> _Step:
+    inner = _plan(field.record, field.element, prefix) if field.record else None
+    name = prefix + field.element
+    return _Step(f"<{name}>", f"</{name}>", field.repeats, inner)
+
+
+def _part(record: type[model.Record], element: str) -> tuple[_Step, _Plan]:
+    """A record of the frame, whose place no other record names."""
+    field = Field("", element, Kind.RECORD, record)
+    return _step(field, "edXML:"), _plan(record, element, "edXML:")
+
+
+_TRACE = _part(model.TraceHeaderList, "TraceHeaderList")
+_ERRORS = _part(model.ErrorList, "ErrorList")
+_REFERENCE = _part(model.Reference, "Reference")
+_ATTACHMENT = _plan(model.Attachment, "Attachment", "")
+
+
 class _Writer:
     """Collects text and bytes; `strangers` tells that an unknown element was among them."""
 
@@ -91,18 +148,17 @@ class _Writer:
 
     def header(self, message: Message) -> None:
         put = self._texts.append
-        put(f'<edXML xmlns="{NS}"><edXML:edXMLEnvelope xmlns:edXML="{NS}"><edXML:edXMLHeader>')
-        put("<edXML:MessageHeader>")
-        self._fields(message, "MessageHeader", "edXML:")
+        put(HEAD)
+        self._fields(message, _plan(type(message), "MessageHeader", "edXML:"))
         self._unknown(message)
         if isinstance(message, Status) and message.received is not None:
             self._received(message.received)
         put("</edXML:MessageHeader>")
         if isinstance(message, Document):
             if message.trace is not None:
-                self._record(message.trace, "TraceHeaderList", "edXML:")
+                self._record(message.trace, *_TRACE)
             if message.errors is not None:
-                self._record(message.errors, "ErrorList", "edXML:")
+                self._record(message.errors, *_ERRORS)
 
     def rest(self, message: Message) -> None:
         put = self._texts.append
@@ -121,14 +177,14 @@ class _Writer:
         version = document.manifest_version.translate(_ATTRIBUTE_ESCAPES)
         self._texts.append(f'<edXML:edXMLBody><edXML:edXMLManifest version="{version}">')
         for reference in document.manifest:
-            self._record(reference, "Reference", "edXML:")
+            self._record(reference, *_REFERENCE)
         self._texts.append("</edXML:edXMLManifest></edXML:edXMLBody>")
 
     def _attachment(self, attachment: Attachment) -> None:
         """The large text never becomes a str: base64 goes from bytes to bytes."""
         self._texts.append("<Attachment>")
-        self._fields(attachment, "Attachment", "")
-        self._texts.append(f'<edXML:ContentTransferEncoded xmlns:edXML="{NS}">')
+        self._fields(attachment, _ATTACHMENT)
+        self._texts.append(CONTENT)
         self._flush()
         self._done.append(pybase64.b64encode(attachment.content))
         self._texts.append("</edXML:ContentTransferEncoded>")
@@ -144,23 +200,23 @@ class _Writer:
         self._unknown(received)
         self._texts.append("</dx:Received>")
 
-    def _record(self, record: model.Record, element: str, prefix: str) -> None:
-        self._texts.append(f"<{prefix}{element}>")
-        self._fields(record, element, prefix)
+    def _record(self, record: model.Record, step: _Step, plan: _Plan) -> None:
+        self._texts.append(step.begin)
+        self._fields(record, plan)
         self._unknown(record)
-        self._texts.append(f"</{prefix}{element}>")
+        self._texts.append(step.end)
 
-    def _fields(self, record: model.Record, element: str, prefix: str) -> None:
-        for field in fields_of(type(record), element):
-            value = getattr(record, field.attribute)
+    def _fields(self, record: model.Record, plan: _Plan) -> None:
+        put = self._texts.append
+        for step, value in zip(plan.steps, plan.values(record), strict=False):
             if value is None:
                 continue
-            for one in value if field.repeats else (value,):
-                if field.record is not None:
-                    self._record(one, field.element, prefix)
+            inner = step.inner
+            for one in value if step.repeats else (value,):
+                if inner is None:
+                    put(f"{step.begin}{_escaped(one)}{step.end}")
                 else:
-                    name = prefix + field.element
-                    self._texts.append(f"<{name}>{_escaped(one)}</{name}>")
+                    self._record(one, step, inner)
 
     def _unknown(self, record: model.Record) -> None:
         if record.unknown:

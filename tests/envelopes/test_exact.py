@@ -1,0 +1,126 @@
+"""`envelopes/exact.py`: the short way through `verify` sees what the long way sees."""
+
+from __future__ import annotations
+
+import random
+import sys
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+
+from envelopes import dsig, edxml, exact, model
+from envelopes.pack import pack
+from envelopes.report import Report
+from tests.envelopes.test_edxml import RECEIPT, SMALL, records
+from tests.letters import document, judge, receipt
+from tests.pki import AT, P256
+
+DOCUMENT = pack(
+    document(files=[("a.pdf", b"%PDF"), ("b", b"")]), P256.signer("H05"), signing_time=AT
+)
+STATUS = receipt()
+SIGNATURE = DOCUMENT[DOCUMENT.index(dsig.START) : DOCUMENT.index(dsig.END) + len(dsig.END)]
+
+
+def signed(message: model.Message) -> bytes:
+    """A message around a signature of our form that signs something else."""
+    before, after = edxml.split(message)
+    return before + SIGNATURE + after
+
+
+def slowly(data: bytes) -> Report:
+    """Judged the long way."""
+    with patch.object(sys.modules["envelopes.verify"], "read_exact", lambda *_: None):
+        return judge(data)
+
+
+@pytest.mark.parametrize("message", [SMALL, RECEIPT], ids=["document", "status"])
+def test_what_our_writer_wrote_is_read(message: model.Message) -> None:
+    data = signed(message)
+    read = exact.read_exact(data)
+    assert read is not None
+    assert read.message == message
+    assert data[read.begin : read.end] == SIGNATURE
+    assert read.signature == dsig.read(SIGNATURE)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(records(model.Document, "MessageHeader") | records(model.Status, "MessageHeader"))
+def test_any_message_without_a_finding_is_read(message: model.Message) -> None:
+    read = exact.read_exact(signed(message))
+    assert read is not None
+    assert read.message == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        replace(SMALL, unknown=("<a></a>",)),
+        replace(SMALL, due_date="1/6/2026"),
+        replace(SMALL, sender=model.Organization(organ_id="null")),
+        replace(SMALL, to=()),
+        replace(SMALL, manifest_version="1.1"),
+        replace(RECEIPT, received=model.Received(algorithm="urn:x", value="")),
+    ],
+    ids=["unknown element", "odd date", "null", "no recipient", "version", "digest method"],
+)
+def test_what_is_odd_goes_the_long_way_and_comes_to_the_same(message: model.Message) -> None:
+    data = signed(message)
+    report = judge(data)
+    assert report.message == message
+    assert report.to_json_dict() == slowly(data).to_json_dict()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<edXML:Subject>", b"<edXML:Subject><edXML:Subject></edXML:Subject>"),
+        (b"<edXML:Subject>", b"<edXML:Subject><!-- -->"),
+        (b"<edXML:Subject>", b'<edXML:Subject a="">'),
+        (b"<edXML:Subject>", b"<edXML:Subject>\xff"),
+        (b"<edXML:Subject>", b"<edXML:Subject>\x01"),
+        (b"<edXML:Subject>", b"<edXML:Subject>&gt"),
+        (b"<edXML:Subject>", b"<edXML:Subject>&#62;"),
+        (b"<edXML:Subject>", b"<edXML:Code></edXML:Code><edXML:Subject>"),
+        (b"JVBERg==", b"JVBERh=="),
+        (b"JVBERg==", b"JVBE\nRg=="),
+        (b"</Attachment>", b"</Attachment><Attachment></Attachment>"),
+        (b"</edXML>", b"</edXML> "),
+        (b"</edXML>", b""),
+        (dsig.END, dsig.END + b" "),
+        (dsig.END, dsig.END + SIGNATURE),
+        (dsig.START, b""),
+        (b"<edXML ", b" <edXML "),
+    ],
+)
+def test_in_doubt_it_says_nothing(old: bytes, new: bytes) -> None:
+    data = DOCUMENT.replace(old, new)
+    assert data != DOCUMENT
+    assert exact.read_exact(data) is None
+
+
+def test_limits_are_those_of_the_gate() -> None:
+    assert exact.read_exact(DOCUMENT, len(DOCUMENT) - 1) is None
+    crowd = tuple(model.Organization(organ_id="H01") for _ in range(exact.TOKENS_MAX // 4))
+    assert exact.read_exact(signed(replace(SMALL, to=crowd))) is None
+    assert exact.read_exact(signed(replace(SMALL, to=crowd[:-200]))) is not None
+    number = SIGNATURE.replace(b"<ds:SignatureValue>", b"<ds:SignatureValue>" + b"A" * 70_000)
+    before, after = edxml.split(SMALL)
+    assert exact.read_exact(before + number + after) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ways_come_to_the_same(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(150):
+        data = bytearray(rng.choice([DOCUMENT, STATUS]))
+        for _ in range(rng.randint(0, 2)):
+            at = rng.randrange(len(data))
+            piece = data[(start := rng.randrange(len(data))) : start + rng.randint(0, 60)]
+            data[at : at + rng.choice([0, 1, len(piece)])] = piece
+        changed = bytes(data)
+        report = judge(changed)
+        assert report.to_json_dict() == slowly(changed).to_json_dict(), f"seed {seed}"
+        assert report.signature_at == slowly(changed).signature_at
