@@ -27,7 +27,9 @@ EDITIONS = frozenset({0, 3})  # NEW and REPLACE: their identity stands for one c
 
 _a = tables.arrivals
 _FIND = Query(
-    select(_a).where(_a.c.sha256 == bindparam("sha256"), _a.c.organ == bindparam("organ"))
+    select(_a).where(
+        _a.c.blob_id == tables.blob_of(bindparam("sha256")), _a.c.organ == bindparam("organ")
+    )
 )
 _NAMED = Query(select(_a).where(_a.c.tracking_id == bindparam("tracking_id")))
 _SAME_IDENTITY = Query(
@@ -68,8 +70,9 @@ def accept(transaction: Transaction, arrival: Arrival, receipt: Submission) -> A
     if _contradicts(connection, arrival):
         return Acceptance.CONFLICT
     at = arrival.arrived_at
-    blobs.put(transaction, arrival.sha256, arrival.data, at)
-    number = connection.rows(_ADD, **_columns(arrival, receipt.status_code))[0]["id"]
+    blob_id = blobs.put(transaction, arrival.sha256, arrival.data, at)
+    columns = _columns(arrival, receipt.status_code)
+    number = connection.rows(_ADD, **columns, blob_id=blob_id)[0]["id"]
     was_kept = kept.resolve(transaction, arrival.organ, arrival.sha256, "accepted")
     facts = {"organ": arrival.organ, "sender": arrival.from_organ, "sha256": arrival.sha256}
     transaction.note("arrived", arrival.tracking_id, at, was_kept=was_kept, **facts)

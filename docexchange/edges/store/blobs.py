@@ -23,27 +23,27 @@ ORPHAN_AFTER = timedelta(days=1)
 FRESH_BYTES = 16 * 1024 * 1024  # twice the largest envelope; a hundred of the usual size
 
 _b, _c = tables.blobs, tables.chunks
-_FIND = Query(select(_b.c.complete).where(_b.c.sha256 == bindparam("sha256")))
-_ADD = Query(adding(_b))
-_COMPLETE = Query(update(_b).where(_b.c.sha256 == bindparam("digest")).values(complete=1))
+_FIND = Query(select(_b.c.id, _b.c.complete).where(_b.c.sha256 == bindparam("sha256")))
+_ADD = Query(adding(_b).returning(_b.c.id))
+_COMPLETE = Query(update(_b).where(_b.c.id == bindparam("blob_id")).values(complete=1))
 _TOUCH = Query(
     update(_b).where(_b.c.sha256 == bindparam("digest")).values(stored_at=bindparam("now"))
 )
-_PARTS = Query(select(_c.c.seq).where(_c.c.sha256 == bindparam("sha256")))
+_PARTS = Query(select(_c.c.seq).where(_c.c.blob_id == bindparam("blob_id")))
 _ADD_PART = Query(adding(_c))
 _READ = Query(
     select(_c.c.data)
     .join_from(_c, _b)
-    .where(_c.c.sha256 == bindparam("sha256"), _b.c.complete == tables.number(1))
+    .where(_b.c.sha256 == bindparam("sha256"), _b.c.complete == tables.number(1))
     .order_by(_c.c.seq)
 )
 _ORPHANS = Query(
-    select(_b.c.sha256)
+    select(_b.c.id)
     .where(tables.INCOMPLETE, _b.c.stored_at < bindparam("before"))
     .limit(bindparam("most"))
 )
-_DROP_PARTS = Query(delete(_c).where(_c.c.sha256 == bindparam("sha256")))
-_DROP = Query(delete(_b).where(_b.c.sha256 == bindparam("sha256")))
+_DROP_PARTS = Query(delete(_c).where(_c.c.blob_id == bindparam("blob_id")))
+_DROP = Query(delete(_b).where(_b.c.id == bindparam("blob_id")))
 
 
 class Fresh:
@@ -71,21 +71,31 @@ class Fresh:
         return data
 
 
-def put(transaction: Transaction, sha256: str, data: bytes, at: datetime) -> None:
-    """Have these bytes stored and linked; parts that are there already are not written again."""
+def put(transaction: Transaction, sha256: str, data: bytes, at: datetime) -> int:
+    """Have these bytes stored and linked; their number. Parts that are there already are not
+    written again."""
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
-    if known is not None and known["complete"]:
-        return
     present: set[int] = set()
+    number: int
     if known is None:
-        connection.run(_ADD, sha256=sha256, size=len(data), complete=1, stored_at=micros(at))
+        number = _add(connection, sha256, len(data), at, complete=True)
     else:
-        connection.run(_COMPLETE, digest=sha256)
-        present = {row["seq"] for row in connection.rows(_PARTS, sha256=sha256)}
+        number = known["id"]
+        if known["complete"]:
+            return number
+        connection.run(_COMPLETE, blob_id=number)
+        present = {row["seq"] for row in connection.rows(_PARTS, blob_id=number)}
     for seq, part in parts(data):
         if seq not in present:
-            connection.run(_ADD_PART, sha256=sha256, seq=seq, data=part)
+            connection.run(_ADD_PART, blob_id=number, seq=seq, data=part)
+    return number
+
+
+def _add(connection: Connection, sha256: str, size: int, at: datetime, *, complete: bool) -> int:
+    values = {"sha256": sha256, "size": size, "complete": int(complete), "stored_at": micros(at)}
+    number: int = connection.rows(_ADD, **values)[0]["id"]
+    return number
 
 
 def begin(transaction: Transaction, sha256: str, size: int, at: datetime) -> bool:
@@ -93,7 +103,7 @@ def begin(transaction: Transaction, sha256: str, size: int, at: datetime) -> boo
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
     if known is None:
-        connection.run(_ADD, sha256=sha256, size=size, complete=0, stored_at=micros(at))
+        _add(connection, sha256, size, at, complete=False)
     elif not known["complete"]:
         connection.run(_TOUCH, digest=sha256, now=micros(at))
     return known is None or not known["complete"]
@@ -101,9 +111,11 @@ def begin(transaction: Transaction, sha256: str, size: int, at: datetime) -> boo
 
 def put_part(sha256: str, seq: int, part: memoryview, transaction: Transaction) -> None:
     """Write one row of a large content that was announced."""
-    present = {row["seq"] for row in transaction.connection.rows(_PARTS, sha256=sha256)}
+    connection = transaction.connection
+    number = connection.rows(_FIND, sha256=sha256)[0]["id"]
+    present = {row["seq"] for row in connection.rows(_PARTS, blob_id=number)}
     if seq not in present:
-        transaction.connection.run(_ADD_PART, sha256=sha256, seq=seq, data=part)
+        connection.run(_ADD_PART, blob_id=number, seq=seq, data=part)
 
 
 def parts(data: bytes) -> Iterator[tuple[int, memoryview]]:
@@ -135,6 +147,6 @@ def sweep_orphans(transaction: Transaction, now: datetime, most: int) -> int:
     connection = transaction.connection
     rows = connection.rows(_ORPHANS, before=micros(now - ORPHAN_AFTER), most=most)
     for row in rows:
-        connection.run(_DROP_PARTS, sha256=row["sha256"])
-        connection.run(_DROP, sha256=row["sha256"])
+        connection.run(_DROP_PARTS, blob_id=row["id"])
+        connection.run(_DROP, blob_id=row["id"])
     return len(rows)

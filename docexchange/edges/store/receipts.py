@@ -22,12 +22,12 @@ from .transaction import Transaction
 
 _r, _d, _s = tables.receipts, tables.deliveries, tables.submissions
 
-_KNOWN = Query(select(_r.c.id).where(_r.c.sha256 == bindparam("sha256")))
+_KNOWN = Query(select(_r.c.id).where(_r.c.blob_id == tables.blob_of(bindparam("sha256"))))
 _ADD = Query(adding(_r))
 _ABOUT = Query(
     loaded()
     .where(
-        _s.c.sha256 == bindparam("received_sha256"),
+        _s.c.blob_id == tables.blob_of(bindparam("received_sha256")),
         _s.c.kind == tables.word(Kind.DOCUMENT),
         _d.c.to_organ == bindparam("organ"),
     )
@@ -112,10 +112,11 @@ def _store(
     delivery_id: int | None = None,
     arrival_id: int | None = None,
 ) -> None:
-    blobs.put(transaction, receipt.sha256, receipt.data, receipt.arrived_at)
+    blob_id = blobs.put(transaction, receipt.sha256, receipt.data, receipt.arrived_at)
     transaction.connection.run(
         _ADD,
         sha256=receipt.sha256,
+        blob_id=blob_id,
         delivery_id=delivery_id,
         arrival_id=arrival_id,
         code=receipt.code,

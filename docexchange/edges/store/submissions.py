@@ -37,7 +37,8 @@ _BY_IDENTITY = Query(
 )
 _BY_BYTES = Query(
     select(*_names).where(
-        _s.c.sha256 == bindparam("sha256"), _s.c.kind == tables.word(Kind.DOCUMENT)
+        _s.c.blob_id == tables.blob_of(bindparam("sha256")),
+        _s.c.kind == tables.word(Kind.DOCUMENT),
     )
 )
 _ADD = Query(adding(_s).returning(_s.c.id))
@@ -93,9 +94,9 @@ def submit(
 def queue(transaction: Transaction, submission: Submission, answers: int | None) -> None:
     """Insert a submission with its deliveries; `answers` numbers the arrival it speaks of."""
     at = submission.submitted_at
-    blobs.put(transaction, submission.sha256, submission.data, at)
+    blob_id = blobs.put(transaction, submission.sha256, submission.data, at)
     connection = transaction.connection
-    row = connection.rows(_ADD, **_columns(submission))[0]
+    row = connection.rows(_ADD, **_columns(submission), blob_id=blob_id)[0]
     waiting = answers is not None and deliveries.has_queued_answer(connection, answers)
     connection.many(_ADD_DELIVERY, _delivery_columns(submission, row["id"], answers, waiting))
     if submission.origin is not None:

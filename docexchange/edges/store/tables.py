@@ -28,6 +28,7 @@ from sqlalchemy import (
     Text,
     and_,
     literal_column,
+    select,
 )
 
 metadata = MetaData()
@@ -64,14 +65,27 @@ def _blob(name: str) -> Column[str]:
     return Column(name, Text, ForeignKey("blobs.sha256"), nullable=False)
 
 
+def _blob_id() -> Column[int]:
+    return Column("blob_id", BigInteger, ForeignKey("blobs.id"), nullable=False)
+
+
 blobs = Table(
     "blobs",
     metadata,
-    Column("sha256", Text, primary_key=True),
+    _id(),
+    Column("sha256", Text, nullable=False, unique=True),
     _int("size"),
     _int("complete"),  # 0 while parts of a large content arrive and nothing links it yet
     _int("stored_at"),
 )
+
+
+def blob_of(digest: ColumnElement[str]) -> ColumnElement[int]:
+    """The number of the blob of a digest. Only `blobs` has an index by digest: each such index is
+    one more page somewhere in the file for every row, and a commit writes whole pages."""
+    return select(blobs.c.id).where(blobs.c.sha256 == digest).scalar_subquery()
+
+
 # Partial indexes hold only the rows that can be due, so their cost does not grow with history;
 # their conditions stand in the queries word for word.
 INCOMPLETE = blobs.c.complete == number(0)
@@ -80,7 +94,7 @@ Index("blobs_incomplete", blobs.c.stored_at, sqlite_where=INCOMPLETE)
 chunks = Table(
     "chunks",
     metadata,
-    Column("sha256", Text, ForeignKey("blobs.sha256"), primary_key=True),
+    Column("blob_id", BigInteger, ForeignKey("blobs.id"), primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
 )
@@ -91,7 +105,8 @@ submissions = Table(
     _id(),
     _text("tracking_id"),
     _text("kind"),
-    _blob("sha256"),
+    _text("sha256"),
+    _blob_id(),
     _int("size"),
     _text("from_organ"),
     _text("document_id"),
@@ -113,7 +128,7 @@ IDENTIFIED = and_(
 )
 Index("submissions_name", submissions.c.kind, submissions.c.tracking_id, unique=True)
 Index("submissions_kind", submissions.c.kind, submissions.c.id)
-Index("submissions_sha256", submissions.c.sha256)
+Index("submissions_blob", submissions.c.blob_id)
 Index("submissions_reference", submissions.c.reference)
 Index(
     "submissions_identity",
@@ -130,7 +145,8 @@ arrivals = Table(
     _id(),
     Column("tracking_id", Text, nullable=False, unique=True),
     _text("organ"),
-    _blob("sha256"),
+    _text("sha256"),
+    _blob_id(),
     _int("size"),
     _text("from_organ"),
     _text("document_id"),
@@ -147,7 +163,7 @@ arrivals = Table(
     _int("asked_at", null=True),  # when its answers were last put back in the queue
     _int("event_seq"),
 )
-Index("arrivals_bytes", arrivals.c.sha256, arrivals.c.organ, unique=True)
+Index("arrivals_bytes", arrivals.c.blob_id, arrivals.c.organ, unique=True)
 Index("arrivals_identity", arrivals.c.organ, arrivals.c.from_organ, arrivals.c.document_id)
 Index("arrivals_reference", arrivals.c.reference)
 
@@ -204,7 +220,8 @@ receipts = Table(
     "receipts",
     metadata,
     _id(),
-    Column("sha256", Text, ForeignKey("blobs.sha256"), nullable=False, unique=True),
+    _text("sha256"),
+    Column("blob_id", BigInteger, ForeignKey("blobs.id"), nullable=False, unique=True),
     # exactly one of both: a document of ours, or (status 13) an arrival
     Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=True),
     Column("arrival_id", BigInteger, ForeignKey("arrivals.id"), nullable=True),
@@ -290,7 +307,7 @@ Index("mailroom_messages_sent", mailroom_messages.c.sent_at, sqlite_where=CONFIR
 journal = Table(
     "journal",
     metadata,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", _Id, primary_key=True, autoincrement=False),
     _int("at"),
     _text("ref"),
     _text("line"),

@@ -17,7 +17,7 @@ LARGE = bytes(range(256)) * 4 * 2600  # 2.5 MiB: three rows
 
 def rows(store: SqlStore) -> list[tuple[int, int]]:
     raw = sqlite3.connect(store._path)
-    found = raw.execute("SELECT seq, length(data) FROM chunks ORDER BY sha256, seq").fetchall()
+    found = raw.execute("SELECT seq, length(data) FROM chunks ORDER BY blob_id, seq").fetchall()
     raw.close()
     return found
 

@@ -26,18 +26,20 @@ def upgrade() -> None:
     op.create_index("attempts_at", "attempts", ["at"])
     op.create_table(
         "blobs",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("complete", sa.BigInteger(), nullable=False),
         sa.Column("stored_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("sha256"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("sha256"),
     )
     op.create_index(
         "blobs_incomplete", "blobs", ["stored_at"], sqlite_where=sa.text("complete = 0")
     )
     op.create_table(
         "journal",
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", ID, autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("line", sa.Text(), nullable=False),
@@ -57,6 +59,7 @@ def upgrade() -> None:
         sa.Column("tracking_id", sa.Text(), nullable=False),
         sa.Column("organ", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("blob_id", sa.BigInteger(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("from_organ", sa.Text(), nullable=False),
         sa.Column("document_id", sa.Text(), nullable=False),
@@ -72,20 +75,20 @@ def upgrade() -> None:
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.BigInteger(), nullable=True),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"]),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("tracking_id"),
     )
-    op.create_index("arrivals_bytes", "arrivals", ["sha256", "organ"], unique=True)
+    op.create_index("arrivals_bytes", "arrivals", ["blob_id", "organ"], unique=True)
     op.create_index("arrivals_identity", "arrivals", ["organ", "from_organ", "document_id"])
     op.create_index("arrivals_reference", "arrivals", ["reference"])
     op.create_table(
         "chunks",
-        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("blob_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"]),
-        sa.PrimaryKeyConstraint("sha256", "seq"),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"]),
+        sa.PrimaryKeyConstraint("blob_id", "seq"),
     )
     op.create_table(
         "kept",
@@ -147,6 +150,7 @@ def upgrade() -> None:
         sa.Column("tracking_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("blob_id", sa.BigInteger(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("from_organ", sa.Text(), nullable=False),
         sa.Column("document_id", sa.Text(), nullable=False),
@@ -160,7 +164,7 @@ def upgrade() -> None:
         sa.Column("content_sha256", sa.Text(), nullable=False),
         sa.Column("status_code", sa.Text(), nullable=False),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"]),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -173,7 +177,7 @@ def upgrade() -> None:
     op.create_index("submissions_kind", "submissions", ["kind", "id"])
     op.create_index("submissions_name", "submissions", ["kind", "tracking_id"], unique=True)
     op.create_index("submissions_reference", "submissions", ["reference"])
-    op.create_index("submissions_sha256", "submissions", ["sha256"])
+    op.create_index("submissions_blob", "submissions", ["blob_id"])
     op.create_table(
         "deliveries",
         sa.Column("id", ID, autoincrement=True, nullable=False),
@@ -237,6 +241,7 @@ def upgrade() -> None:
         "receipts",
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("blob_id", sa.BigInteger(), nullable=False),
         sa.Column("delivery_id", sa.BigInteger(), nullable=True),
         sa.Column("arrival_id", sa.BigInteger(), nullable=True),
         sa.Column("code", sa.Text(), nullable=False),
@@ -248,9 +253,9 @@ def upgrade() -> None:
         sa.Column("report", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["arrival_id"], ["arrivals.id"]),
         sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"]),
-        sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"]),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"]),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("sha256"),
+        sa.UniqueConstraint("blob_id"),
     )
     op.create_index("receipts_arrival", "receipts", ["arrival_id"])
     op.create_index("receipts_delivery", "receipts", ["delivery_id"])
