@@ -92,9 +92,9 @@ class AttachmentSummary:
         """Hex digest of the decoded content."""
         return sha256(self._content).hexdigest()
 
-    def to_json_dict(self) -> dict[str, Any]:
-        """Name, size in bytes and digest."""
-        return {"name": self.name, "size": self.size, "sha256": self.sha256}
+    def to_json_dict(self, *, digest: bool) -> dict[str, Any]:
+        """Name, size in bytes and digest, null unless asked for."""
+        return {"name": self.name, "size": self.size, "sha256": self.sha256 if digest else None}
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,9 @@ class Report:
         """The report for a person: the verdict, a line per step, what would change the verdict."""
         return text.render(self, lang)
 
-    def to_json_dict(self) -> dict[str, Any]:
-        """One entry of `documents` in `verify --json`; absent values are null."""
+    def to_json_dict(self, *, digests: bool = True) -> dict[str, Any]:
+        """One entry of `documents` in `verify --json`; absent values are null, and so are the
+        digests of attachments for a caller who keeps the envelope itself."""
         receipt_of = {"sha256": self.received_sha256, "file": self.receipt_of_file or None}
         return {
             "file": self.file or None,
@@ -215,7 +216,7 @@ class Report:
             "signed_at": _time_json(self.signed_at),
             "checks": [check.to_json_dict() for check in self.checks],
             "receipt_of": receipt_of if self.received_sha256 else None,
-            "attachments": [attachment.to_json_dict() for attachment in self.attachments],
+            "attachments": [one.to_json_dict(digest=digests) for one in self.attachments],
             "findings": [_finding_json(finding) for finding in self.findings],
         }
 

@@ -175,7 +175,7 @@ def _arrival(
         number=number,
         notation=notation,
         subject=document.subject or "",
-        report=_json(report),
+        report=_json(report, digests=False),  # the envelope itself is kept
         arrived_at=now,
         signed_at=report.signed_at,
         delivery=delivery,
@@ -251,8 +251,8 @@ def _kept(
     )
 
 
-def _json(report: Report) -> str:
-    return json.dumps(report.to_json_dict(), ensure_ascii=False)
+def _json(report: Report, *, digests: bool = True) -> str:
+    return json.dumps(report.to_json_dict(digests=digests), ensure_ascii=False)
 
 
 def _served(organ: str, world: World) -> bool:
