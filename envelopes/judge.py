@@ -16,6 +16,7 @@ from keys.errors import CertificateUnusable
 from keys.trust import Path, Trust
 
 from . import dsig
+from .legacy import Legacy
 from .report import Check, SignerSummary
 from .shape import ALGORITHMS_STEP, Fault
 from .wording import REASONS, Result
@@ -29,11 +30,13 @@ class Opened:
         canonical: exclusive C14N of the envelope without the signature, in pieces; () if none.
         signature: its values, None if there is none in our form.
         fault: the first thing wrong with the structure, None if nothing.
+        legacy: what is true of a signature of the old template, None if it is another.
     """
 
     canonical: tuple[bytes | memoryview, ...]
     signature: dsig.Signature | None
     fault: Fault | None
+    legacy: Legacy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ def not_reached(*steps: int) -> tuple[Check, ...]:
 
 def judge(opened: Opened, trust: Trust, at: datetime, skew: timedelta) -> Judged:
     """Judge a signature; never raises for what it holds."""
+    if opened.legacy is not None:
+        return _legacy(opened.legacy)
     signature, fault = opened.signature, opened.fault
     shape = (
         passed(2) if fault is None or fault.step != 2 else problem(2, fault.reason, fault.detail)
@@ -86,6 +91,30 @@ def judge(opened: Opened, trust: Trust, at: datetime, skew: timedelta) -> Judged
         problem(9, "NO_TIMESTAMP"),
     )
     return Judged(checks, _summary(chain[0]) if chain else None, path)
+
+
+def _legacy(found: Legacy) -> Judged:
+    """A signature of the old template: step 2 fails whatever else is true of it."""
+    names = f"{found.algorithm.name}, {found.digest.name}, inclusive C14N"
+    weak = "sha1" in (found.algorithm.digest, found.digest.name)
+    checks = [
+        problem(2, "LEGACY_SIGNATURE", names),
+        problem(3, "WEAK_ALGORITHM" if weak else "CANONICALIZATION", names),
+        passed(4, f"right {found.document}")
+        if found.document
+        else problem(4, "HASH_FAILURE", "the digest of the document is not the signed one"),
+    ]
+    if found.value is None:
+        checks += not_reached(5)
+    elif found.value:
+        checks.append(passed(5, f"right {found.value}"))
+    else:
+        checks.append(problem(5, "SIG_CRYPTO_FAILURE", "not made by the key in KeyInfo"))
+    if found.certificate is None:
+        checks.append(problem(6, "CERTIFICATE_UNREADABLE", "X509Data holds something else"))
+        return Judged((*checks, *not_reached(7, 8, 9)))
+    checks.append(problem(6, "CERTIFICATE_NOT_BOUND", "this template signs no certificate"))
+    return Judged((*checks, *not_reached(7, 8, 9)), _summary(found.certificate))
 
 
 def _summary(leaf: Certificate) -> SignerSummary:
@@ -121,6 +150,9 @@ def _value(signature: dsig.Signature, leaf: Certificate) -> Check:
     """Step 5. One value, one text: see `dsig.normal`."""
     algorithm = signature.algorithm
     assert algorithm is not None  # noqa: S101  # step 3 passed
+    misfit = algorithms.misfit(algorithm, leaf)
+    if misfit:
+        return problem(5, "KEY_MISMATCH", misfit)
     value = dsig.strict_base64(signature.fields["value"])
     if value is None or dsig.normal(algorithm, value) != value:
         return problem(5, "SIG_CRYPTO_FAILURE", "the value is not in its one accepted form")

@@ -38,7 +38,7 @@ from lxml import etree
 from keys.certificates import Certificate
 from keys.trust import Path, Trust
 
-from . import dsig, edxml, gate, shape
+from . import dsig, edxml, gate, legacy, shape
 from .c14n import canonical, detach
 from .content import ContentProblem, content_problem
 from .errors import Malformed, Refused
@@ -146,7 +146,7 @@ def verify(
 
 
 def _open(data: bytes, limit: int) -> etree._Element | Check:
-    signed = dsig.DS.encode() in data  # what claims no signature is only read, never believed
+    signed = dsig.START in data  # without one of ours it is only read, never believed
     try:
         return gate.open_gate(data, signed=signed, limit=limit)
     except Refused as refused:
@@ -170,7 +170,8 @@ def _open_content(
     end = data.find(dsig.END, begin) + len(dsig.END)
     signature = dsig.read(data[begin:end]) if begin >= 0 else None
     if signature is None:
-        return _read(data, limit), Opened((), None, shape.explain(located)), (0, 0)
+        opened = Opened((), None, shape.explain(located), legacy.read(located))
+        return _read(data, limit), opened, (0, 0)
     detach(located)
     pieces, fault = _canonical(data, root, begin, end)
     return _read(root, limit), Opened(pieces, signature, fault), (begin, end)

@@ -201,6 +201,12 @@ _SIGNATURE: Final[Mapping[str, Reason]] = {
         "The signature is a dummy that proves nothing",
         _PROFILE,
     ),
+    "LEGACY_SIGNATURE": _format(
+        "Chữ ký kiểu cũ (mẫu 2018): không đủ để tin, kết quả kiểm tra chỉ để tham khảo",
+        "A signature of the old template (2018): it proves too little; what is checked is for "
+        "information only",
+        _PROFILE,
+    ),
     "SEVERAL_SIGNATURES": _format("Có nhiều hơn một chữ ký", "More than one signature"),
     "SIGNATURE_MISPLACED": _format("Chữ ký đặt sai vị trí", "The signature is in a wrong place"),
     "SIGNATURE_MALFORMED": _format(
@@ -254,6 +260,15 @@ _SIGNATURE: Final[Mapping[str, Reason]] = {
             "The signed properties were changed after signing",
         ),
         _REQUEST,
+    ),
+    "KEY_MISMATCH": Reason(
+        Result.FAILED,
+        SubIndication.SIG_CRYPTO_FAILURE,
+        Words(
+            "Thuật toán ký không dùng được với khoá của chứng thư",
+            "The signature algorithm is not one for the key of the certificate",
+        ),
+        _PROFILE,
     ),
     "SIG_CRYPTO_FAILURE": Reason(
         Result.FAILED,
