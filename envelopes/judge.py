@@ -94,7 +94,10 @@ def judge(opened: Opened, trust: Trust, at: datetime, skew: timedelta) -> Judged
 
 
 def _legacy(found: Legacy) -> Judged:
-    """A signature of the old template: step 2 fails whatever else is true of it."""
+    """A signature of the old template: step 2 fails whatever else is true of it.
+
+    It names its signer by a certificate that nobody signed, so steps 6 to 9 have no subject.
+    """
     names = f"{found.algorithm.name}, {found.digest.name}, inclusive C14N"
     weak = "sha1" in (found.algorithm.digest, found.digest.name)
     checks = [
@@ -113,8 +116,7 @@ def _legacy(found: Legacy) -> Judged:
     if found.certificate is None:
         checks.append(problem(6, "CERTIFICATE_UNREADABLE", "X509Data holds something else"))
         return Judged((*checks, *not_reached(7, 8, 9)))
-    checks.append(problem(6, "CERTIFICATE_NOT_BOUND", "this template signs no certificate"))
-    return Judged((*checks, *not_reached(7, 8, 9)), _summary(found.certificate))
+    return Judged((*checks, *not_reached(6, 7, 8, 9)), _summary(found.certificate))
 
 
 def _summary(leaf: Certificate) -> SignerSummary:

@@ -154,7 +154,7 @@ def test_digest_and_value_are_shown_beside_the_refusal(
 ) -> None:
     report = judge(data.encode(), trust=PKI.trust)
     assert of(report, 1, 2, 3, 4, 5) == [PASSED, LEGACY, WEAK, digest, value]
-    assert of(report, 7, 8, 9, 10) == [NOT_REACHED] * 4
+    assert of(report, 6, 7, 8, 9, 10) == [NOT_REACHED] * 5
     assert (report.indication, report.reason) == (Indication.FAILED, "LEGACY_SIGNATURE")
     if how:
         assert [check.detail for check in report.checks if check.step in (4, 5)] == how
