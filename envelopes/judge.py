@@ -63,7 +63,9 @@ def not_reached(*steps: int) -> tuple[Check, ...]:
     return tuple(Check(step, Result.NOT_REACHED) for step in steps)
 
 
-def judge(opened: Opened, trust: Trust, at: datetime, skew: timedelta) -> Judged:
+def judge(
+    opened: Opened, trust: Trust, at: datetime, skew: timedelta, timestamp: bytes | None = None
+) -> Judged:
     """Judge a signature; never raises for what it holds."""
     if opened.legacy is not None:
         return _legacy(opened.legacy)
@@ -88,7 +90,7 @@ def judge(opened: Opened, trust: Trust, at: datetime, skew: timedelta) -> Judged
         _bound(signature, chain),
         *((_path(path, signature, at, skew),) if path else not_reached(7)),
         *((_revocation(path),) if path and path.anchor else not_reached(8)),
-        problem(9, "NO_TIMESTAMP"),
+        problem(9, "NO_TIMESTAMP" if timestamp is None else "TIMESTAMP_NOT_JUDGED"),
     )
     return Judged(checks, _summary(chain[0]) if chain else None, path)
 

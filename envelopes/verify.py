@@ -10,7 +10,8 @@
     7 path          to a trust anchor at `at`; SigningTime inside the certificate's validity and
                     not later than `at` + skew
     8 revocation    by the policy of the trust anchor
-    9 timestamp     none is looked for yet: the signing time is claimed, not proven
+    9 timestamp     a token beside the envelope is told, not judged yet: the signing time is
+                    claimed, not proven
     10 organ        the signer may speak for From/OrganId
     11 content      manifest and attachments agree, required fields, no secret classification
     12 receipt_of   only of `cross_check`: the receipt speaks of the envelope given beside it
@@ -95,6 +96,7 @@ def verify(
     trust: Trust,
     at: datetime,
     directory: Binding | None = None,
+    timestamp: bytes | None = None,
     skew: timedelta = SIGNING_SKEW,
     limit: int = gate.BYTES_MAX,
     file: str = "",
@@ -106,6 +108,8 @@ def verify(
         trust: anchors, each with its revocation policy.
         at: the time for which to judge, aware: arrival, or what an auditor asks for.
         directory: who may sign for whom; without it `SubjectBinding`, and the report says so.
+        timestamp: an RFC 3161 token (DER) over the canonical ds:SignatureValue, None if there is
+            none. It is kept beside the envelope, whose bytes never change.
         skew: how far SigningTime may lie after `at`.
         limit: largest envelope, bytes.
         file: name to print, "" if none.
@@ -126,7 +130,7 @@ def verify(
         if isinstance(root, Check):
             return Report(data, at, (root, *not_reached(*range(2, 12))), file=file)
         content, opened, place = _open_content(data, root, limit)
-    judged = judge(opened, trust, at, skew)
+    judged = judge(opened, trust, at, skew, timestamp)
     organ = _organ(judged.path, content.message, directory or SubjectBinding(), at)
     return Report(
         data,

@@ -355,6 +355,17 @@ _TRUST: Final[Mapping[str, Reason]] = {
         ),
         Words("", ""),
     ),
+    "TIMESTAMP_NOT_JUDGED": Reason(
+        Result.NOT_ASKED,
+        None,
+        Words(
+            "Có dấu thời gian kèm theo nhưng phiên bản này chưa kiểm tra: thời điểm ký do bên ký "
+            "khai, chưa được chứng minh",
+            "A timestamp was given, but this version does not judge it: the signing time is "
+            "claimed, not proven",
+        ),
+        Words("", ""),
+    ),
     "SIGNER_NOT_SENDER": Reason(
         Result.FAILED,
         SubIndication.SIG_CONSTRAINTS_FAILURE,
