@@ -1,6 +1,7 @@
 """`envelopes/legacy.py`: signatures of the template of 2018 are told apart, and never pass."""
 
 import hashlib
+import random
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -218,6 +219,9 @@ def test_a_certificate_with_another_kind_of_key_is_not_tried() -> None:
         ),
         (replaced("</Reference>", "</Reference><Reference/>"), "SIGNATURE_MALFORMED"),
         (replaced("<KeyInfo>", "<KeyInfo/><KeyInfo>"), "LEGACY_SIGNATURE"),
+        (replaced("<KeyInfo>", "<!-- --><?p?> <!----><KeyInfo>"), "LEGACY_SIGNATURE"),
+        (replaced("<SignedInfo>", "<SignedInfo><?p?><!---->"), "LEGACY_SIGNATURE"),
+        (replaced("<edXML:edXMLHeader>", '<edXML:edXMLHeader xmlns:r="../r">'), "LEGACY_SIGNATURE"),
         (replaced("</Signature>", f"{'<Object/>'}</Signature>"), "LEGACY_SIGNATURE"),
         (replaced("<DigestValue>", f"<DigestValue>{'A' * 20_000}"), "SIGNATURE_MALFORMED"),
         (replaced("<SignedInfo>", "<SignedInfo><SignedInfo/>"), "SIGNATURE_MALFORMED"),
@@ -243,16 +247,51 @@ def test_a_second_envelope_around_it_is_refused_before_it_is_looked_at() -> None
     assert judge(outer.encode(), trust=PKI.trust).reason == "ELEMENT_COUNT"
 
 
-def test_the_worst_case_costs_little_more_than_a_plain_parse() -> None:
-    """Inclusive C14N looks for every namespace in scope: the gate's limits bound it."""
-    spaces = " ".join(f'xmlns:n{i}="urn:n{i}"' for i in range(gate.NAMESPACES_MAX - 4))
-    many = "<x/>" * (gate.ELEMENTS_MAX - 200)
-    data = signed().replace("<edXML:edXMLHeader>", f"<edXML:edXMLHeader {spaces}>")
-    data = data.replace("</edXML:MessageHeader>", f"{many}</edXML:MessageHeader>")
-    begun = time.process_time()
-    report = judge(data.encode(), trust=PKI.trust)
-    assert of(report, 1, 2, 4) == [PASSED, LEGACY, CHANGED], report.text("en")
-    assert time.process_time() - begun < 5.0
+def test_no_damage_makes_it_pass_or_raise() -> None:
+    """Seeded: bytes of the signature are changed, left out or doubled, one to three at a time."""
+    chance, data = random.Random(2018), signed().encode()
+    begin, end = data.index(b"<Signature"), data.index(b"</Signature>") + 12
+    for _ in range(400):
+        damaged = bytearray(data)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(begin, end)
+            damaged[at : at + chance.randint(0, 2)] = chance.choices(b'<>/&;"= A1+', k=1)
+        assert judge(bytes(damaged), trust=PKI.trust).indication is Indication.FAILED
+
+
+def stuffed(declarations: int, elements: int, levels: int = 1) -> bytes:
+    """A signature of the template over many elements, in the scope of many declarations."""
+    spaces = " ".join(f'xmlns:n{i}="urn:n{i}"' for i in range(declarations))
+    inner = f"<y {spaces}>" * levels + "<x/>" * elements + "</y>" * levels
+    return replaced("</edXML:MessageHeader>", f"{inner}</edXML:MessageHeader>")(signed()).encode()
+
+
+@pytest.mark.parametrize(
+    ("declarations", "elements", "levels", "reason"),
+    [
+        (0, 19_500, 0, "LEGACY_SIGNATURE"),
+        (60, 150, 1, "LEGACY_SIGNATURE"),
+        (3, 19_500, 1, "LEGACY_SIGNATURE"),
+        (60, 19_500, 1, "SIGNATURE_MALFORMED"),
+        (8, 19_500, 50, "SIGNATURE_MALFORMED"),
+    ],
+)
+def test_inclusive_c14n_has_a_bound(
+    declarations: int, elements: int, levels: int, reason: str
+) -> None:
+    """It holds each element against every declaration in scope: what is over the bound is not
+    looked at, what is under it costs little beside the gate."""
+    data = stuffed(declarations, elements, levels)
+    assert judge(data).reason == reason
+    gates, reads = [], []
+    for _ in range(5):
+        begun = time.process_time()
+        root = gate.open_gate(data, signed=False)
+        passed = time.process_time()
+        legacy.read(next(root.iter(f"{{{DS}}}Signature")))
+        gates.append(passed - begun)
+        reads.append(time.process_time() - passed)
+    assert min(reads) < 50 * min(gates)
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="no ../shared/samples beside the project")
