@@ -4,6 +4,18 @@ Owns the algorithm identifiers of XML signatures and the one call that checks a 
 What is not in the table is not accepted; what is in it and was never accepted (SHA-1) stands there
 only so that a report can name it. An end date given here closes an algorithm for later times
 while archived envelopes keep their verdict.
+
+    rsa-sha256, -384, -512        RSASSA-PKCS1-v1_5          RSA 2048 to 8192 bits
+    rsa-pss-sha256, -384, -512    RSASSA-PSS, MGF1 and salt  RSA 2048 to 8192 bits
+                                  of the same digest
+    ecdsa-sha256                                             P-256
+    ecdsa-sha384                                             P-384
+
+Dates. None of these has an end yet. TT 15/2025/TT-BKHCN (in force since 15/08/2025, for public
+signatures) asks for RSA >= 2048 or ECDSA >= 256 with SHA-256 or more, without an end; NIST
+SP 800-131A Rev. 2 (2019) allows all of them; the draft NIST IR 8547 (2024) would deprecate RSA-2048
+after 2030 and disallow RSA and ECDSA after 2035. SHA-1 was never accepted here: SP 800-131A has
+disallowed it for new signatures since the end of 2013.
 """
 
 from __future__ import annotations
@@ -19,7 +31,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from keys.certificates import PublicKey
+from keys.certificates import Certificate, PublicKey
+from keys.errors import KeyUnusable
 
 RSA_BITS_MIN = 2048  # bits; FIPS 186-5, clause 5.1
 RSA_BITS_MAX = 8192  # bits; ours: the cost of one check stays under a millisecond
@@ -123,6 +136,58 @@ def accepted(algorithm: DigestAlgorithm | SignatureAlgorithm, at: datetime) -> b
     """Whether an algorithm of the table is accepted at a time (aware)."""
     begun = algorithm.accepted_from is None or algorithm.accepted_from <= at
     return begun and (algorithm.accepted_until is None or at < algorithm.accepted_until)
+
+
+def choices(certificate: Certificate) -> tuple[SignatureAlgorithm, ...]:
+    """What the key of a certificate may sign with, the default first; () when it may not at all."""
+    return tuple(
+        one for one in SIGNATURES.values() if _fits(one, certificate) and one.digest in _HASHES
+    )
+
+
+def choice(certificate: Certificate, name: str = "") -> SignatureAlgorithm:
+    """The algorithm of that name for the key of a certificate; without a name its default.
+
+    Raises:
+        KeyUnusable: the key may not sign with it; what it may use is named.
+    """
+    fitting = {one.name: one for one in choices(certificate)}
+    if not fitting:
+        raise KeyUnusable(f"the key may not sign: {key_problem(certificate.public_key)}")
+    if name and name not in fitting:
+        raise KeyUnusable(
+            f"{name} is not for the key of {certificate.subject} ({key_name(certificate)}): "
+            f"choose one of {', '.join(fitting)}"
+        )
+    return fitting[name or next(iter(fitting))]
+
+
+def misfit(algorithm: SignatureAlgorithm, certificate: Certificate) -> str:
+    """Why an algorithm is not one for the key of a certificate, "" when it is."""
+    if _fits(algorithm, certificate):
+        return ""
+    return f"{algorithm.name} with a key that is {key_name(certificate)}"
+
+
+def key_name(certificate: Certificate) -> str:
+    """The kind of key for a person, as "RSA 2048", "RSA 2048 for PSS only" or "EC secp256r1"."""
+    key = certificate.public_key
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}{' for PSS only' if certificate.pss_only else ''}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    return type(key).__name__.removesuffix("PublicKey")
+
+
+def _fits(algorithm: SignatureAlgorithm, certificate: Certificate) -> bool:
+    """By type, curve, and what the key may be used for. Source: RFC 4055, clause 1.2."""
+    key = certificate.public_key
+    if isinstance(key, rsa.RSAPublicKey):
+        pss = algorithm.padding == "pss"
+        return algorithm.key_type == "rsa" and (pss or not certificate.pss_only)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return algorithm.curve == key.curve.name
+    return False
 
 
 def key_problem(public_key: object) -> str:

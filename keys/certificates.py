@@ -19,7 +19,7 @@ from typing import TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.x509.oid import AuthorityInformationAccessOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, PublicKeyAlgorithmOID
 
 from keys.errors import CertificateUnusable
 
@@ -50,6 +50,8 @@ class Certificate:
         not_before: first second of validity, aware UTC.
         not_after: last second of validity, aware UTC.
         public_key: of any type; `keys.algorithms.key_problem` judges it.
+        pss_only: an RSA key that is named id-RSASSA-PSS: it makes PSS signatures only (RFC 4055,
+            clause 1.2). Parameters that it may carry are not read: the digest is the caller's.
         may_sign: KeyUsage is there and has digitalSignature or nonRepudiation.
         is_ca: BasicConstraints is there and says CA.
         purposes: dotted OIDs of ExtendedKeyUsage, None when there is no such extension.
@@ -66,6 +68,7 @@ class Certificate:
     not_before: datetime = field(compare=False)
     not_after: datetime = field(compare=False)
     public_key: PublicKey = field(compare=False, repr=False)
+    pss_only: bool = field(compare=False)
     may_sign: bool = field(compare=False)
     is_ca: bool = field(compare=False)
     purposes: frozenset[str] | None = field(compare=False)
@@ -137,6 +140,7 @@ def _certificate(der: bytes, parsed: x509.Certificate) -> Certificate:
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
         public_key=parsed.public_key(),
+        pss_only=parsed.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS,
         may_sign=usage is not None and (usage.digital_signature or usage.content_commitment),
         is_ca=constraints is not None and constraints.ca,
         purposes=None if purposes is None else frozenset(p.dotted_string for p in purposes),

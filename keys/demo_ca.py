@@ -35,7 +35,7 @@ BACKDATED = timedelta(minutes=10)  # validity begins before `now`, for clocks th
 YEAR = timedelta(days=365)
 NAME_BYTES_MAX = 64  # RFC 5280, appendix A, ub-common-name; cryptography counts UTF-8 bytes
 
-KeyKind = Literal["rsa2048", "p256"]
+KeyKind = Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384"]
 
 # An OrganId of QCVN 102 as a folder: letters and digits between single dots, never a path.
 _ORGAN_ID = re.compile(r"[A-Z0-9]{1,16}(\.[A-Z0-9]{1,16}){0,7}")
@@ -131,10 +131,11 @@ def _check_organ(organ_id: str, name: str) -> None:
 
 
 def new_key(kind: KeyKind) -> PrivateKey:
-    """Make a private key; an RSA key takes a noticeable part of a second."""
-    if kind == "rsa2048":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return ec.generate_private_key(ec.SECP256R1())
+    """Make a private key; an RSA key takes a noticeable part of a second, a large one seconds."""
+    if kind.startswith("rsa"):
+        bits = int(kind.removeprefix("rsa"))
+        return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    return ec.generate_private_key(ec.SECP384R1() if kind == "p384" else ec.SECP256R1())
 
 
 def issue_root(name: str, key: PrivateKey, start: datetime, end: datetime) -> Issued:

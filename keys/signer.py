@@ -21,11 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from keys.algorithms import (
-    ECDSA_SHA256,
-    ECDSA_SHA384,
-    RSA_PSS_SHA256,
-    RSA_SHA256,
     SignatureAlgorithm,
+    choice,
     coordinate_size,
     hash_of,
     key_problem,
@@ -77,7 +74,7 @@ class SoftwareSigner:
 
 
 def load_signer(
-    key_pem: bytes, chain_pem: bytes, *, passphrase: bytes | None = None, pss: bool = False
+    key_pem: bytes, chain_pem: bytes, *, passphrase: bytes | None = None, algorithm: str = ""
 ) -> SoftwareSigner:
     """Make a signer of a private key and its certificate chain.
 
@@ -88,23 +85,22 @@ def load_signer(
         key_pem: PKCS#8, PKCS#1 or SEC 1 key, PEM.
         chain_pem: certificates, PEM, leaf first; a self-signed root at the end is left out.
         passphrase: opens the key; None when it is not encrypted.
-        pss: sign with RSASSA-PSS instead of PKCS#1 v1.5; for RSA keys only.
+        algorithm: name of one in `keys.algorithms`, as "rsa-pss-sha256"; "" for the default of
+            the key: rsa-sha256, or the one of its curve.
 
     Raises:
         KeyUnusable: the key cannot be opened, is too weak, of another type, or does not belong
-            to the chain; or the chain is out of order.
+            to the chain; the chain is out of order; or the algorithm is not for the key.
         CertificateUnusable: the chain cannot be read.
     """
     key = _open(key_pem, passphrase)
     problem = key_problem(key.public_key())
     if problem:
         raise KeyUnusable(f"the key may not sign: {problem}")
-    if pss and not isinstance(key, rsa.RSAPrivateKey):
-        raise KeyUnusable("PSS is for RSA keys; this is an EC key: take the setting out")
     chain = _without_root(load_pem(chain_pem))
     _check_leaf(key, chain[0])
     _check_order(chain)
-    return SoftwareSigner(chain, _algorithm(key, pss=pss), key)
+    return SoftwareSigner(chain, choice(chain[0], algorithm), key)
 
 
 def _open(key_pem: bytes, passphrase: bytes | None) -> PrivateKey:
@@ -152,9 +148,3 @@ def _check_order(chain: Sequence[Certificate]) -> None:
 
 def _spki(public_key: PublicKey) -> bytes:
     return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _algorithm(key: PrivateKey, *, pss: bool) -> SignatureAlgorithm:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return RSA_PSS_SHA256 if pss else RSA_SHA256
-    return ECDSA_SHA256 if key.curve.name == ECDSA_SHA256.curve else ECDSA_SHA384

@@ -10,16 +10,18 @@ same signer. RSA where the kind of key matters, P-256 elsewhere: RSA keys are sl
     P256.signer("H05")                            the same with P-256 keys
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from keys.algorithms import ECDSA_SHA256, RSA_PSS_SHA256, RSA_SHA256
+from keys.algorithms import choice
 from keys.certificates import Certificate
 from keys.demo_ca import (
     DEMO_ISSUING,
@@ -51,6 +53,14 @@ UNKNOWN_EXTENSION = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4.5"), b"
 _MAY_SIGN = (key_usage(*ORGAN_USAGE), True)
 
 Extension = tuple[x509.ExtensionType, bool]
+
+# Keys that nobody may sign with, though X.509 and XMLDSig know them.
+REFUSED: dict[str, Callable[[], PrivateKey]] = {
+    "rsa1024": lambda: rsa.generate_private_key(public_exponent=65537, key_size=1024),
+    "rsa2048 with e=3": lambda: rsa.generate_private_key(public_exponent=3, key_size=2048),
+    "p521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
+}
 
 # Name of a variant -> first second, last second and extensions of the organ's certificate.
 VARIANTS: dict[str, tuple[datetime, datetime, tuple[Extension, ...]]] = {
@@ -99,10 +109,10 @@ VARIANTS: dict[str, tuple[datetime, datetime, tuple[Extension, ...]]] = {
 
 @cache
 def key(label: str, kind: KeyKind | str = "p256") -> PrivateKey:
-    """The private key of this label, made at the first call; kind "rsa1024" is for refusals."""
-    if kind == "rsa1024":
-        return rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    return new_key("rsa2048" if kind == "rsa2048" else "p256")
+    """The private key of this label, made at the first call; those of `REFUSED` are bad."""
+    if kind in REFUSED:
+        return REFUSED[kind]()
+    return new_key(cast("KeyKind", kind))
 
 
 @dataclass(frozen=True)
@@ -144,9 +154,11 @@ class Pki:
         """The same as PEM."""
         return self.organ(organ_id, variant).pem + self.issuing.pem
 
-    def signer(self, organ_id: str, variant: str = "good", *, pss: bool = False) -> SoftwareSigner:
+    def signer(
+        self, organ_id: str, variant: str = "good", *, algorithm: str = ""
+    ) -> SoftwareSigner:
         """A signer for the organ; bad variants sign too, as an attacker's would."""
-        return _signer(self, organ_id, variant, pss)
+        return _signer(self, organ_id, variant, algorithm)
 
     def issue_organ(
         self,
@@ -156,11 +168,13 @@ class Pki:
         issuer: Issued | None = None,
         start: datetime = START,
         end: datetime = END,
+        kind: str = "",
     ) -> Issued:
-        """A new organ certificate for whatever `VARIANTS` does not have."""
+        """A new organ certificate for whatever `VARIANTS` does not have; `kind` is that of its
+        key, when it is not that of the PKI."""
         return issue(
             organ_name(organ_id, NAMES.get(organ_id, organ_id)),
-            key(f"{self.label} {organ_id}", self.kind),
+            key(f"{self.label} {organ_id}", kind or self.kind),
             issuer or self.issuing,
             start,
             end,
@@ -181,13 +195,39 @@ class Pki:
         )
 
 
+def with_pss_only(issued: Issued, issuer: Issued) -> Issued:
+    """The same certificate with its RSA key named id-RSASSA-PSS, without parameters, and signed
+    again; the library writes no such certificate."""
+    rsa_key, pss_key = (bytes.fromhex(h) for h in ("300d" + RSA_OID + "0500", "300b" + PSS_OID))
+    tbs = issued.certificate.x509.tbs_certificate_bytes
+    head, _, tail = tbs.partition(rsa_key)
+    key_length, rest = int.from_bytes(head[-2:], "big"), len(rsa_key) - len(pss_key)
+    tbs = head[4:-2] + (key_length - rest).to_bytes(2, "big") + pss_key + tail
+    tbs = _sequence(tbs)
+    assert isinstance(issuer.key, ec.EllipticCurvePrivateKey)
+    value = issuer.key.sign(tbs, ec.ECDSA(hashes.SHA256()))
+    algorithm = _sequence(bytes.fromhex(ECDSA_SHA256_OID))
+    der = _sequence(tbs + algorithm + bytes([3, len(value) + 1, 0]) + value)
+    return Issued(Certificate.from_der(der), issued.key)
+
+
+RSA_OID, PSS_OID = "06092a864886f70d010101", "06092a864886f70d01010a"  # RFC 8017, appendix C
+ECDSA_SHA256_OID = "06082a8648ce3d040302"  # RFC 5758, clause 3.2
+
+
+def _sequence(content: bytes) -> bytes:
+    length = len(content)
+    return (
+        bytes([0x30, length]) if length < 128 else b"\x30\x82" + length.to_bytes(2, "big")
+    ) + content
+
+
 def signer_of(
-    issued: Issued, above: tuple[Certificate, ...] = (), *, pss: bool = False
+    issued: Issued, above: tuple[Certificate, ...] = (), *, algorithm: str = ""
 ) -> SoftwareSigner:
     """A signer that nothing checked, for certificates that `load_signer` refuses."""
-    rsa_algorithm = RSA_PSS_SHA256 if pss else RSA_SHA256
-    algorithm = rsa_algorithm if isinstance(issued.key, rsa.RSAPrivateKey) else ECDSA_SHA256
-    return SoftwareSigner((issued.certificate, *above), algorithm, issued.key)
+    chosen = choice(issued.certificate, algorithm)
+    return SoftwareSigner((issued.certificate, *above), chosen, issued.key)
 
 
 @cache
@@ -217,8 +257,9 @@ def _organ(pki: Pki, organ_id: str, variant: str) -> Issued:
 
 
 @cache
-def _signer(pki: Pki, organ_id: str, variant: str, pss: bool) -> SoftwareSigner:
-    return signer_of(pki.organ(organ_id, variant), (pki.issuing.certificate,), pss=pss)
+def _signer(pki: Pki, organ_id: str, variant: str, algorithm: str) -> SoftwareSigner:
+    above = (pki.issuing.certificate,)
+    return signer_of(pki.organ(organ_id, variant), above, algorithm=algorithm)
 
 
 PKI = Pki("main")

@@ -30,7 +30,10 @@ class KeyKind(enum.StrEnum):
     """Kinds of demo keys."""
 
     RSA2048 = "rsa2048"
+    RSA3072 = "rsa3072"
+    RSA4096 = "rsa4096"
     P256 = "p256"
+    P384 = "p384"
 
 
 def register(app: typer.Typer) -> None:
@@ -73,7 +76,8 @@ def demo_ca(
         ),
     ] = None,
     key: Annotated[
-        KeyKind, typer.Option("--key", metavar="rsa2048|p256", help=say("loại khoá", "kind of key"))
+        KeyKind,
+        typer.Option("--key", metavar="|".join(KeyKind), help=say("loại khoá", "kind of key")),
     ] = KeyKind.RSA2048,
 ) -> None:
     """Write root, issuing CA and organs' keys; keys 0600, folders 0700; overwrite nothing."""

@@ -34,7 +34,7 @@ CASES: dict[str, tuple[Pki, Callable[[], bytes]]] = {
     ),
     "document, RSASSA-PSS": (
         PKI,
-        lambda: pack(document(), PKI.signer("H05", pss=True), signing_time=AT),
+        lambda: pack(document(), PKI.signer("H05", algorithm="rsa-pss-sha256"), signing_time=AT),
     ),
     "document, P-256": (P256, lambda: pack(document(), P256.signer("H05"), signing_time=AT)),
     "receipt, RSA-2048": (

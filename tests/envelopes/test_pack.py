@@ -31,7 +31,7 @@ def p384_signer() -> SoftwareSigner:
 
 SIGNERS = {
     "rsa-sha256": lambda: PKI.signer("H05"),
-    "rsa-pss-sha256": lambda: PKI.signer("H05", pss=True),
+    "rsa-pss-sha256": lambda: PKI.signer("H05", algorithm="rsa-pss-sha256"),
     "ecdsa-sha256": lambda: P256.signer("H05"),
     "ecdsa-sha384": p384_signer,
 }

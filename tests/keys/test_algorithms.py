@@ -19,10 +19,16 @@ from keys.algorithms import (
     DigestAlgorithm,
     SignatureAlgorithm,
     accepted,
+    choice,
+    choices,
+    key_name,
     key_problem,
+    misfit,
     verify,
 )
-from tests.pki import AT, P256, PKI, key, signer_of
+from keys.demo_ca import Issued
+from keys.errors import KeyUnusable
+from tests.pki import AT, P256, PKI, key, signer_of, with_pss_only
 
 DATA = b"<ds:SignedInfo/>"
 # FIPS 186-5 / SEC 2: order of P-256.
@@ -90,6 +96,50 @@ def test_key_problem(public_key: object, problem: str) -> None:
     assert key_problem(public_key) == problem
 
 
+@pytest.mark.parametrize(
+    ("issued", "name", "names"),
+    [
+        (
+            PKI.organ("H05"),
+            "RSA 2048",
+            (
+                *("rsa-sha256", "rsa-sha384", "rsa-sha512"),
+                *("rsa-pss-sha256", "rsa-pss-sha384", "rsa-pss-sha512"),
+            ),
+        ),
+        (
+            with_pss_only(P256.issue_organ("H05", kind="rsa2048"), P256.issuing),
+            "RSA 2048 for PSS only",
+            ("rsa-pss-sha256", "rsa-pss-sha384", "rsa-pss-sha512"),
+        ),
+        (P256.organ("H05"), "EC secp256r1", ("ecdsa-sha256",)),
+        (P256.issue_organ("H05", kind="p384"), "EC secp384r1", ("ecdsa-sha384",)),
+        (P256.issue_organ("H05", kind="p521"), "EC secp521r1", ()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_key_may_sign_with(issued: Issued, name: str, names: tuple[str, ...]) -> None:
+    certificate = issued.certificate
+    assert key_name(certificate) == name
+    assert tuple(one.name for one in choices(certificate)) == names
+    for algorithm in SIGNATURES.values():
+        fits = not misfit(algorithm, certificate)
+        assert fits == (
+            algorithm.name in names or (name == "RSA 2048" and "sha1" in algorithm.name)
+        )
+    if names:
+        assert choice(certificate).name == names[0]
+    else:
+        with pytest.raises(KeyUnusable, match="curve secp521r1 is not P-256 or P-384"):
+            choice(certificate)
+
+
+def test_a_key_for_pss_only_signs_nothing_else() -> None:
+    certificate = with_pss_only(P256.issue_organ("H05", kind="rsa2048"), P256.issuing).certificate
+    assert misfit(RSA_SHA256, certificate) == "rsa-sha256 with a key that is RSA 2048 for PSS only"
+    assert P256.trust.path(certificate, [P256.issuing.certificate], AT).problem == ""
+
+
 def test_small_exponent_and_huge_modulus() -> None:
     modulus = rsa_public().public_numbers().n
     assert key_problem(rsa.RSAPublicNumbers(3, modulus).public_key()) == "RSA exponent 3 < 65537"
@@ -99,7 +149,7 @@ def test_small_exponent_and_huge_modulus() -> None:
 
 @pytest.mark.parametrize("algorithm", [RSA_SHA256, RSA_PSS_SHA256])
 def test_rsa_value(algorithm: SignatureAlgorithm) -> None:
-    signer = PKI.signer("H05", pss=algorithm is RSA_PSS_SHA256)
+    signer = PKI.signer("H05", algorithm=algorithm.name)
     public_key, value = signer.chain[0].public_key, signer.sign(DATA)
     assert verify(algorithm, public_key, value, DATA)
     assert not verify(algorithm, public_key, value, DATA + b" ")
@@ -111,7 +161,9 @@ def test_rsa_value(algorithm: SignatureAlgorithm) -> None:
 def test_paddings_are_not_interchangeable() -> None:
     public_key = PKI.signer("H05").chain[0].public_key
     assert not verify(RSA_PSS_SHA256, public_key, PKI.signer("H05").sign(DATA), DATA)
-    assert not verify(RSA_SHA256, public_key, PKI.signer("H05", pss=True).sign(DATA), DATA)
+    assert not verify(
+        RSA_SHA256, public_key, PKI.signer("H05", algorithm="rsa-pss-sha256").sign(DATA), DATA
+    )
 
 
 def test_pss_salt_is_as_long_as_the_digest() -> None:

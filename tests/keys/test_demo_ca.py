@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from keys.algorithms import key_name, key_problem
 from keys.certificates import Certificate, load_pem
 from keys.demo_ca import BACKDATED, YEAR, KeyKind, demo_ca
 from keys.errors import CertificateUnusable
 from keys.signer import load_signer
 from keys.trust import Trust
-from tests.pki import AT, NAMES
+from tests.pki import AT, NAMES, key
 
 OLD_CODE = "000.00.00.H53"
 
@@ -70,12 +72,23 @@ def test_serial_numbers_differ(files: Mapping[str, bytes]) -> None:
     assert len({*leaves, one(files["root.pem"]).serial, one(files["issuing.pem"]).serial}) == 5
 
 
-@pytest.mark.parametrize(("kind", "type_name"), [("rsa2048", "RSA"), ("p256", "EC")])
-def test_kind_of_key(kind: KeyKind, type_name: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("rsa2048", "RSA 2048"), ("p256", "EC secp256r1"), ("p384", "EC secp384r1")],
+)
+def test_kind_of_key(kind: KeyKind, name: str) -> None:
     made = demo_ca({"H05": "Bắc Ninh"}, now=AT, key=kind)
     leaf = load_pem(made["H05/chain.pem"])[0]
-    assert type_name in type(leaf.public_key).__name__
+    assert key_name(leaf) == name
     assert load_signer(made["H05/key.pem"], made["H05/chain.pem"]).chain[0] == leaf
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("rsa3072", 3072), ("rsa4096", 4096)])
+def test_large_rsa_keys(kind: KeyKind, bits: int) -> None:
+    made = key("large", kind)
+    assert isinstance(made, rsa.RSAPrivateKey)
+    assert made.key_size == bits
+    assert key_problem(made.public_key()) == ""
 
 
 def test_no_organ_is_a_pki_all_the_same() -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from keys.algorithms import ECDSA_SHA256, ECDSA_SHA384, RSA_PSS_SHA256, RSA_SHA256, verify
+from keys.algorithms import ECDSA_SHA256, ECDSA_SHA384, RSA_SHA256, verify
 from keys.demo_ca import issue, key_usage, organ_name
 from keys.errors import CertificateUnusable, KeyUnusable
 from keys.signer import Signer, load_signer
@@ -38,9 +38,16 @@ def test_rsa() -> None:
     assert_signs(signer)
 
 
-def test_pss() -> None:
-    signer = load_signer(PKI.organ("H05").key_pem, PKI.chain_pem("H05"), pss=True)
-    assert signer.algorithm is RSA_PSS_SHA256
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("rsa-sha256", "rsa-sha384", "rsa-sha512"),
+        *("rsa-pss-sha256", "rsa-pss-sha384", "rsa-pss-sha512"),
+    ],
+)
+def test_an_rsa_key_signs_with_what_the_caller_chose(name: str) -> None:
+    signer = load_signer(PKI.organ("H05").key_pem, PKI.chain_pem("H05"), algorithm=name)
+    assert signer.algorithm.name == name
     assert_signs(signer)
 
 
@@ -65,9 +72,16 @@ def test_the_key_does_not_show() -> None:
     assert "PrivateKey" not in repr(load_signer(P256.organ("H05").key_pem, P256.chain_pem("H05")))
 
 
-def test_pss_is_not_for_ec_keys() -> None:
-    with pytest.raises(KeyUnusable, match="PSS is for RSA keys"):
-        load_signer(P256.organ("H05").key_pem, P256.chain_pem("H05"), pss=True)
+@pytest.mark.parametrize(
+    "name", ["rsa-pss-sha256", "ecdsa-sha384", "rsa-sha1", "hmac-sha256", "RSA-SHA256", "x"]
+)
+def test_what_the_key_cannot_sign_with_is_refused_and_what_it_can_is_named(name: str) -> None:
+    with pytest.raises(
+        KeyUnusable, match=f"{name} is not for the key of .* \\(EC secp256r1\\): .* ecdsa-sha256$"
+    ):
+        load_signer(P256.organ("H05").key_pem, P256.chain_pem("H05"), algorithm=name)
+    with pytest.raises(KeyUnusable, match="rsa-sha1 is not for"):
+        load_signer(PKI.organ("H05").key_pem, PKI.chain_pem("H05"), algorithm="rsa-sha1")
 
 
 def test_old_key_formats_are_read() -> None:
