@@ -70,7 +70,7 @@ def test_the_smallest_config_has_the_defaults_of_the_core(tmp_path: Path) -> Non
     assert config.store == tmp_path / "data" / "store.sqlite3"
     assert config.retry == Schedule()
     assert config.limits == Limits()
-    assert config.organs["H05"].key == tmp_path / "keys/H05/key.pem"
+    assert config.organs["H05"].signer.key == tmp_path / "keys/H05/key.pem"
     assert config.mailroom is None
     assert config.mailroom_of("H05") is None
 
