@@ -20,5 +20,9 @@ class KeyUnusable(KeysError):
     """A private key cannot sign: unreadable, locked, too weak, or not the certificate's."""
 
 
+class KeyLocked(KeyUnusable):
+    """A key or PKCS#12 file needs a passphrase, and none was given."""
+
+
 class CertificateUnusable(KeysError):
     """A certificate, or a file of certificates, cannot be read or made."""

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
 from keys.algorithms import key_problem
 from keys.certificates import Certificate, spki
-from keys.errors import KeyUnusable
+from keys.errors import KeyLocked, KeyUnusable
 
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -77,7 +77,7 @@ def open_pem(data: bytes, passphrase: bytes | None = None) -> PrivateKey:
         key = load_pem_private_key(data, passphrase)
     except TypeError as error:
         if passphrase is None:
-            raise KeyUnusable(
+            raise KeyLocked(
                 "the key is encrypted: give its passphrase (passphrase_file, --passphrase-file)",
                 "khoá có mật khẩu: chỉ ra mật khẩu (passphrase_file, --passphrase-file)",
             ) from error
@@ -105,7 +105,7 @@ def open_pkcs12(data: bytes, passphrase: bytes | None = None) -> Pkcs12:
         opened = load_pkcs12(data, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if passphrase is None:
-            raise KeyUnusable(
+            raise KeyLocked(
                 "the PKCS#12 file is locked: give its passphrase (passphrase_file, "
                 "--passphrase-file)",
                 "tệp PKCS#12 có mật khẩu: chỉ ra mật khẩu (passphrase_file, --passphrase-file)",

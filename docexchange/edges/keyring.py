@@ -58,7 +58,7 @@ class OrganKeyring:
             ) from None
 
 
-def open_signer(source: KeySource, at: datetime) -> Signer:
+def open_signer(source: KeySource, at: datetime | None) -> Signer:
     """Open a key with its chain, after judging who can reach the files that hold secrets.
 
     A key on a token has signed something worthless when this returns: nothing else shows that it
@@ -66,7 +66,7 @@ def open_signer(source: KeySource, at: datetime) -> Signer:
 
     Args:
         source: where the key lies.
-        at: aware; the certificate must still be valid then.
+        at: aware; the certificate must still be valid then. None: of whatever age.
 
     Raises:
         PermissionRefused: others can read or write the key, the passphrase or the PIN.
@@ -80,7 +80,7 @@ def open_signer(source: KeySource, at: datetime) -> Signer:
         where = _named(source)
         raise ConfigError(f"{where[0]}: {error}", f"{where[1]}: {error.vi}") from error
     leaf = signer.chain[0]
-    if leaf.not_after <= at:
+    if at is not None and leaf.not_after <= at:
         raise ConfigError(
             f"{source.where}: the certificate was valid until {leaf.not_after:%Y-%m-%d %H:%MZ}; "
             "get a new one",
