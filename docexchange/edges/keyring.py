@@ -133,8 +133,8 @@ def _open_token(source: TokenSource) -> Signer:
     pool, on_token = open_pool(source)
     if not chain and not on_token:
         raise ConfigError(
-            f"{source.where}: the token holds no certificate; give chain = FILE",
-            f"{source.where}: token không có chứng thư; hãy ghi chain = TỆP",
+            f"{source.where}: the token holds no certificate with the key's id; give chain = FILE",
+            f"{source.where}: token không có chứng thư cùng id với khoá; hãy ghi chain = TỆP",
         )
     leaf = (chain or on_token)[0]
     chain = without_root(chain) if chain else order(leaf.public_key, on_token)

@@ -42,7 +42,7 @@ def open_pool(source: TokenSource) -> tuple[SessionPool, tuple[Certificate, ...]
 
     Returns:
         The pool, with one session open, and the certificates on the token, the key's own first
-        (by CKA_ID); empty when there are none.
+        (by CKA_ID); empty when its own is not there.
 
     Raises:
         ConfigError: no such module, token or key; the PIN is wrong or locked (never tried twice).
@@ -116,7 +116,7 @@ class _Place:
             self._login = None
 
     def certificates(self, source: TokenSource) -> tuple[Certificate, ...]:
-        """The certificates on the token, those with the key's CKA_ID first."""
+        """The certificates on the token, the key's own (by CKA_ID) first; () without that one."""
         pkcs11 = _pkcs11()
         found: list[tuple[bool, Certificate]] = []
         with _told(source), _one_thread(self.threads):
@@ -127,7 +127,9 @@ class _Place:
                 with suppress(CertificateUnusable, pkcs11.AttributeTypeInvalid):
                     certificate = Certificate.from_der(one[pkcs11.Attribute.VALUE])
                     found.append((one[pkcs11.Attribute.ID] != own, certificate))
-        found.sort(key=lambda each: each[0])
+        found.sort(key=lambda each: (each[0], each[1].fingerprint))
+        if not found or found[0][0]:
+            return ()
         return tuple(certificate for _, certificate in found)
 
     def _log_in(self) -> Any:
@@ -160,6 +162,14 @@ class _TokenSession:
 
     def sign(self, algorithm: SignatureAlgorithm, prepared: bytes) -> bytes:
         mechanism, parameter = _mechanism(algorithm)
+        kind = self._key.key_type.name.lower()
+        if kind != algorithm.key_type:  # modules say anything to that, from success to GeneralError
+            raise TokenUnusable(
+                f"the key on the token is {kind}, the certificate's is {algorithm.key_type}: it "
+                "is the certificate of another key",
+                f"khoá trên token là {kind}, khoá của chứng thư là {algorithm.key_type}: chứng "
+                "thư này thuộc khoá khác",
+            )
         try:
             with _one_thread(self._place.threads):
                 value = self._key.sign(prepared, mechanism=mechanism, mechanism_param=parameter)

@@ -96,7 +96,7 @@ def test_a_slot_names_a_token(hsm: Token) -> None:
         ({"token": "nix"}, f"no token has that label; there are: .*'{LABEL}'"),
         ({"token": "", "slot": 77}, "no such slot; slots with a token: [0-9]+"),
         ({"algorithm": "rsa-sha256"}, "cannot sign with rsa-sha256; it can with: ecdsa-sha256"),
-        ({"key": "no certificate"}, "trial signature does not verify"),
+        ({"key": "no certificate"}, "no certificate with the key's id; give chain"),
     ],
 )
 def test_what_is_wrong_is_told_at_the_start(hsm: Token, settings: dict, says: str) -> None:
@@ -105,6 +105,16 @@ def test_what_is_wrong_is_told_at_the_start(hsm: Token, settings: dict, says: st
         open_signer(source, AT)
     assert str(caught.value).startswith(source.where)
     assert PIN not in f"{caught.value}{caught.value.vi}{caught.value!r}{source!r}"
+
+
+@independent
+def test_a_chain_of_another_key(hsm: Token, tmp_path: Path) -> None:
+    file = tmp_path / "chain.pem"
+    file.write_bytes(P256.chain_pem("H05"))
+    with pytest.raises(ConfigError, match="a trial signature does not verify"):
+        open_signer(hsm.source("no certificate", chain=file), AT)
+    with pytest.raises(ConfigError, match="the key on the token is rsa, the certificate's is ec"):
+        open_signer(hsm.source("rsa", chain=file), AT)
 
 
 @independent
