@@ -179,13 +179,11 @@ def _request_facts(one: Request) -> list[tuple[str, str]]:
 
 
 def key_words(one: Certificate) -> str:
-    """Kind and size of a certificate's key, as "RSA 2048"."""
-    from keys.algorithms import key_problem
+    """Kind and size of a certificate's key, as "RSA 2048"; and why it may not sign."""
+    from keys.algorithms import key_name, key_problem
 
-    size = getattr(one.public_key, "key_size", "")
-    name = type(one.public_key).__name__.removesuffix("PublicKey").replace("EllipticCurve", "EC")
     problem = key_problem(one.public_key)
-    return f"{name} {size}".strip() + (f" ({problem})" if problem else "")
+    return key_name(one) + (f" ({problem})" if problem else "")
 
 
 def _json(held: Held) -> dict[str, object]:

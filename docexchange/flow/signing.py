@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from envelopes.errors import EnvelopeError, Malformed
 from envelopes.model import Message
 from envelopes.pack import pack
 from keys.signer import Signer
+
+from ..core.errors import Deferred
 
 OFFLOAD_BYTES = 256 * 1024  # above it signing and judging go to a thread: about 1 ms of CPU
 
@@ -22,9 +25,16 @@ async def signed(message: Message, signer: Signer, now: datetime, size: int = 0)
         size: bytes of the message, as far as they are known.
 
     Raises:
-        Deferred: the signer is down; nothing was signed.
-        EnvelopeError: as envelopes.pack.pack.
+        Deferred: the signer is down, or a token gave a value that is wrong; nothing was signed.
+        Malformed: as envelopes.pack.pack.
     """
     if size <= OFFLOAD_BYTES and not signer.waits:
         return pack(message, signer, signing_time=now)
-    return await asyncio.to_thread(pack, message, signer, signing_time=now)
+    try:
+        return await asyncio.to_thread(pack, message, signer, signing_time=now)
+    except Malformed:
+        raise
+    except EnvelopeError as error:  # the value is not of the certificate's key: the token's fault
+        if signer.waits:
+            raise Deferred(str(error)) from error
+        raise

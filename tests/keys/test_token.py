@@ -4,10 +4,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 
-from keys.algorithms import SIGNATURES, SignatureAlgorithm, hash_of, verify
+from keys.algorithms import SIGNATURES, SignatureAlgorithm, choice, hash_of, verify
 from keys.errors import KeyUnusable
 from keys.private import PrivateKey, new_key
-from keys.signer import choose_algorithm, require_signs
+from keys.signer import require_signs
 from keys.token import TokenSigner, prepared
 from tests.pki import OTHER, P256, PKI
 
@@ -47,7 +47,6 @@ def test_every_algorithm_of_the_table_signs_through_a_token(algorithm: Signature
     value = signer.sign(DATA)
     assert verify(algorithm, key.public_key(), value, DATA)
     assert not verify(algorithm, key.public_key(), value, DATA + b" ")
-    assert choose_algorithm(key.public_key(), algorithm.name) is algorithm
     assert signer.waits
 
 
@@ -59,7 +58,7 @@ def test_digest_info() -> None:
 
 def test_a_token_with_another_key_is_found_out() -> None:
     chain = P256.chain("H05")
-    algorithm = choose_algorithm(chain[0].public_key)
+    algorithm = choice(chain[0])
     require_signs(TokenSigner(chain, algorithm, Software(P256.organ("H05").key)))
     with pytest.raises(KeyUnusable, match=r"trial signature does not verify .*Bắc Ninh"):
         require_signs(TokenSigner(chain, algorithm, Software(OTHER.organ("H05").key)))
@@ -67,6 +66,6 @@ def test_a_token_with_another_key_is_found_out() -> None:
 
 def test_the_key_does_not_show() -> None:
     chain = P256.chain("H05")
-    signer = TokenSigner(chain, choose_algorithm(chain[0].public_key), Software(new_key("p256")))
+    signer = TokenSigner(chain, choice(chain[0]), Software(new_key("p256")))
     assert "Software" not in repr(signer)
     assert isinstance(PKI.organ("H05").key, rsa.RSAPrivateKey)

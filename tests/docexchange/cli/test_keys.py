@@ -163,7 +163,7 @@ def test_a_person_is_asked_for_the_passphrase(
 def test_show(office: Office, tmp_path: Path, words: Path, p12: Path) -> None:
     shown = office.bare("keys", "show", p12, "--passphrase-file", words, "--json").json
     assert [one["organ_id"] for one in shown["certificates"]] == ["H05", None, None]
-    assert shown["certificates"][0]["key"] == "EllipticCurve 256".replace("EllipticCurve", "EC")
+    assert shown["certificates"][0]["key"] == "EC secp256r1"
     der = tmp_path / "leaf.cer"
     der.write_bytes(P256.chain("H05")[0].der)
     assert "H05" in office.bare("keys", "show", der).out

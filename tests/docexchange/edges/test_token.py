@@ -95,7 +95,10 @@ def test_a_slot_names_a_token(hsm: Token) -> None:
         ({"key": ""}, "4 private keys have that name: give key_id"),
         ({"token": "nix"}, f"no token has that label; there are: .*'{LABEL}'"),
         ({"token": "", "slot": 77}, "no such slot; slots with a token: [0-9]+"),
-        ({"algorithm": "rsa-sha256"}, "cannot sign with rsa-sha256; it can with: ecdsa-sha256"),
+        (
+            {"algorithm": "rsa-sha256"},
+            "rsa-sha256 is not for the key of .*: choose one of ecdsa-sha256",
+        ),
         ({"key": "no certificate"}, "no certificate with the key's id; give chain"),
     ],
 )
