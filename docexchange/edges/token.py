@@ -18,11 +18,11 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from keys.algorithms import SignatureAlgorithm
 from keys.certificates import Certificate
@@ -33,6 +33,7 @@ from .keysource import TokenSource
 from .tokenpool import Lost, SessionPool, TokenUnusable
 
 _OS_LOCKING_OK = 0x2  # CKF_OS_LOCKING_OK
+_Lock: TypeAlias = AbstractContextManager[bool]  # an RLock, whose type has no public name
 _MODULES = threading.Lock()
 _PLACES: dict[tuple[str, int], _Place] = {}
 
@@ -69,8 +70,9 @@ class _Place:
     module: Any
     slot: int
     pin: str = field(repr=False)
-    threads: threading.Lock | None  # held around every call when the module knows no threads
+    threads: _Lock | None  # held around every call when the module knows no threads
     _login: Any = None
+    _probe: Any = None
     _refused_pin: str = field(default="", repr=False)
     _generation: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -81,8 +83,10 @@ class _Place:
             with self._lock:
                 if self._login is None:
                     self._login = self._log_in()
+                    self._probe = self._first_key()
                 generation = self._generation
             try:
+                self._require_login()
                 session = self._login.token.open()
                 return _TokenSession(self, session, _find_key(session, source), generation)
             except _pkcs11().SessionCount as error:
@@ -94,6 +98,21 @@ class _Place:
             except _pkcs11().PKCS11Error:
                 self.forget(generation)
                 raise
+
+    def _first_key(self) -> Any:
+        """Any private key, through the session that is logged in; None if there is none."""
+        pkcs11 = _pkcs11()
+        keys = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY}
+        return next(iter(list(self._login.get_objects(keys))), None)
+
+    def _require_login(self) -> None:
+        """Raise what the module says when our login is gone: without it keys are only invisible.
+
+        An attribute is read, since a search on a dead session leaves python-pkcs11 with an error
+        that it can only print.
+        """
+        if self._probe is not None:
+            self._probe[_pkcs11().Attribute.ID]
 
     def use(self, pin: str) -> None:
         """Take a PIN for the next login. Raises TokenUnusable: another one is in use."""
@@ -107,7 +126,7 @@ class _Place:
 
     def forget(self, generation: int) -> None:
         """Log out, unless that has been done since: the next session logs in again."""
-        with self._lock:
+        with _one_thread(self.threads), self._lock:
             if generation != self._generation or self._login is None:
                 return
             self._generation += 1
@@ -148,6 +167,8 @@ class _Place:
             raise pkcs11.PinIncorrect
         try:
             return token.open(user_pin=self.pin)
+        except pkcs11.UserAlreadyLoggedIn:  # logging out failed when the token was lost
+            return token.open()
         except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange):
             self._refused_pin = self.pin
             raise
@@ -218,14 +239,15 @@ def _place(source: TokenSource, pin: str) -> _Place:
     """The token in its slot, the same one for every key of this process that lies there."""
     with _MODULES, _told(source):
         module, threads = _load(source.module)
-        slot = source.slot if source.slot is not None else _slot_of(module, source.token)
+        with _one_thread(threads):
+            slot = source.slot if source.slot is not None else _slot_of(module, source.token)
         place = _PLACES.setdefault((str(source.module), slot), _Place(module, slot, pin, threads))
         place.use(pin)
         return place
 
 
 @cache
-def _load(path: Path) -> tuple[Any, threading.Lock | None]:
+def _load(path: Path) -> tuple[Any, _Lock | None]:
     """A module, initialised; and a lock if only one thread may use it at a time."""
     if not path.is_file():
         raise TokenUnusable(
@@ -241,7 +263,7 @@ def _load(path: Path) -> tuple[Any, threading.Lock | None]:
         ) from error
     if _initialise_for_threads(path):
         return module, None
-    return module, threading.Lock()
+    return module, threading.RLock()
 
 
 class _InitializeArguments(ctypes.Structure):
@@ -339,7 +361,7 @@ def _mechanism(algorithm: SignatureAlgorithm) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _one_thread(lock: threading.Lock | None) -> Iterator[None]:
+def _one_thread(lock: _Lock | None) -> Iterator[None]:
     if lock is None:
         yield
         return

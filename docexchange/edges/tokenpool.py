@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import suppress
+from typing import Protocol, TypeVar
 
 from keys.algorithms import SignatureAlgorithm
 
 from ..core.errors import ConfigError, Deferred
 
-WAIT = (
-    30.0  # s for a free session; ours: longer than any token signs, shorter than a heartbeat dies
-)
+T = TypeVar("T")
+
+WAIT = 30.0  # s for a free session; ours: longer than any token takes for what waits before us
 
 
 class Lost(Exception):
@@ -76,7 +77,9 @@ class SessionPool:
                 "hoặc kiểm tra token",
             )
         try:
-            return self._sign(algorithm, prepared)
+            return self._twice(lambda: self._once(algorithm, prepared))
+        except TokenUnusable as refusal:
+            raise Deferred(str(refusal), refusal.vi) from refusal
         finally:
             self._free.release()
 
@@ -87,27 +90,29 @@ class SessionPool:
             TokenUnusable: the token refuses us.
             Deferred: the token is away.
         """
-        try:
-            self._idle.append(self._open_session())
-        except Lost as lost:
-            raise self._away(lost) from lost
+        self._idle.append(self._twice(self._open_session))
 
     def close(self) -> None:
         """Close the sessions that are not in use."""
-        while self._idle:
-            self._idle.pop().close()
+        with suppress(IndexError):  # several threads may close at once
+            while True:
+                self._idle.pop().close()
 
-    def _sign(self, algorithm: SignatureAlgorithm, prepared: bytes) -> bytes:
+    def _twice(self, work: Callable[[], T]) -> T:
+        """Do something with a session; once more with a new one if that was lost."""
         try:
-            try:
-                return self._once(algorithm, prepared)
-            except Lost:
-                self.close()  # the others are as old: what took one away took them all
-                return self._once(algorithm, prepared)
+            return work()
+        except Lost:
+            self.close()  # the others are as old: what took one away took them all
+        try:
+            return work()
         except Lost as lost:
-            raise self._away(lost) from lost
-        except TokenUnusable as refusal:
-            raise Deferred(str(refusal), refusal.vi) from refusal
+            raise Deferred(
+                f"{self._name}: the token does not answer ({lost}); plug it in or look at the "
+                "HSM, signing goes on by itself",
+                f"{self._name}: token không trả lời ({lost}); cắm lại token hoặc kiểm tra HSM, "
+                "việc ký sẽ tự tiếp tục",
+            ) from lost
 
     def _once(self, algorithm: SignatureAlgorithm, prepared: bytes) -> bytes:
         try:
@@ -121,11 +126,3 @@ class SessionPool:
             raise
         self._idle.append(session)
         return value
-
-    def _away(self, lost: Lost) -> Deferred:
-        return Deferred(
-            f"{self._name}: the token does not answer ({lost}); plug it in or look at the HSM, "
-            "signing goes on by itself",
-            f"{self._name}: token không trả lời ({lost}); cắm lại token hoặc kiểm tra HSM, "
-            "việc ký sẽ tự tiếp tục",
-        )

@@ -5,6 +5,7 @@ rules on a token that only counts.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,9 +17,10 @@ from docexchange.core.errors import ConfigError, Deferred, PermissionRefused
 from docexchange.edges import token
 from docexchange.edges.keyring import OrganKeyring, open_signer, read_chain
 from docexchange.edges.keysource import Secret, TokenSource
-from docexchange.edges.tokenpool import TokenUnusable
+from docexchange.edges.tokenpool import SessionPool, TokenUnusable
 from envelopes.pack import pack
-from keys.algorithms import verify
+from keys.algorithms import RSA_SHA256, verify
+from keys.token import TokenSigner
 from tests.letters import document, judge
 from tests.pki import AT, P256, PKI
 from tests.softhsm import LABEL, PIN, Token, p384, softhsm
@@ -173,6 +175,22 @@ def test_eight_threads_through_two_sessions(hsm: Token) -> None:
         verify(signer.algorithm, key, value, text)
         for value, text in zip(values, texts, strict=True)
     )
+
+
+@independent
+def test_a_module_that_knows_no_threads_is_used_by_one_at_a_time(hsm: Token) -> None:
+    module, _ = token._load(hsm.module)
+    slot = module.get_token(token_label=LABEL).slot.slot_id
+    source = hsm.source("rsa", sessions=4)
+    alone = token._Place(module, slot, PIN, threading.RLock())
+    pool = SessionPool(lambda: alone.session(source), 4, "alone")
+    chain = PKI.chain("H05")[:1]
+    signer = TokenSigner(chain, RSA_SHA256, pool)
+    with ThreadPoolExecutor(8) as threads:
+        values = list(threads.map(signer.sign, [DATA] * 32))
+    assert all(verify(RSA_SHA256, chain[0].public_key, value, DATA) for value in values)
+    assert token._initialise_for_threads(hsm.module)
+    assert signer.sign(DATA) == values[0]
 
 
 @independent
