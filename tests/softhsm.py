@@ -75,6 +75,7 @@ def softhsm() -> Token:
     os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
     _init(LABEL)
     _init("empty")
+    _init("shut")  # no test knows its PIN
     (folder / "pin").touch(mode=0o600)
     (folder / "pin").write_text(PIN + "\n")
     library, _ = token._load(module)

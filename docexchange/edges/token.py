@@ -84,11 +84,10 @@ class _Place:
                 if self._login is None:
                     self._login = self._log_in()
                     self._probe = self._first_key()
-                generation = self._generation
+                login, probe, generation = self._login, self._probe, self._generation
             try:
-                self._require_login()
-                session = self._login.token.open()
-                return _TokenSession(self, session, _find_key(session, source), generation)
+                _require_login(probe)
+                return self._open(login.token, source, generation)
             except _pkcs11().SessionCount as error:
                 raise TokenUnusable(
                     f"the token has no more than that many sessions: lower sessions = "
@@ -99,20 +98,22 @@ class _Place:
                 self.forget(generation)
                 raise
 
+    def _open(self, token: Any, source: TokenSource, generation: int) -> _TokenSession:
+        session = token.open()
+        try:
+            return _TokenSession(self, session, _find_key(session, source), generation)
+        except BaseException as error:
+            with suppress(_pkcs11().PKCS11Error):
+                session.close()
+            if isinstance(error, TokenUnusable) and generation != self._generation:
+                raise Lost("logged out meanwhile") from error  # so the key was invisible
+            raise
+
     def _first_key(self) -> Any:
         """Any private key, through the session that is logged in; None if there is none."""
         pkcs11 = _pkcs11()
         keys = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY}
         return next(iter(list(self._login.get_objects(keys))), None)
-
-    def _require_login(self) -> None:
-        """Raise what the module says when our login is gone: without it keys are only invisible.
-
-        An attribute is read, since a search on a dead session leaves python-pkcs11 with an error
-        that it can only print.
-        """
-        if self._probe is not None:
-            self._probe[_pkcs11().Attribute.ID]
 
     def use(self, pin: str) -> None:
         """Take a PIN for the next login. Raises TokenUnusable: another one is in use."""
@@ -179,17 +180,17 @@ class _TokenSession:
 
     def __init__(self, place: _Place, session: Any, key: Any, generation: int) -> None:
         self._place, self._session, self._key = place, session, key
+        self._kind = key.key_type.name.lower()
         self._generation = generation
 
     def sign(self, algorithm: SignatureAlgorithm, prepared: bytes) -> bytes:
         mechanism, parameter = _mechanism(algorithm)
-        kind = self._key.key_type.name.lower()
-        if kind != algorithm.key_type:  # modules say anything to that, from success to GeneralError
+        if self._kind != algorithm.key_type:  # modules say anything to that, success included
             raise TokenUnusable(
-                f"the key on the token is {kind}, the certificate's is {algorithm.key_type}: it "
-                "is the certificate of another key",
-                f"khoá trên token là {kind}, khoá của chứng thư là {algorithm.key_type}: chứng "
-                "thư này thuộc khoá khác",
+                f"the key on the token is {self._kind}, the certificate's is "
+                f"{algorithm.key_type}: it is the certificate of another key",
+                f"khoá trên token là {self._kind}, khoá của chứng thư là {algorithm.key_type}: "
+                "chứng thư này thuộc khoá khác",
             )
         try:
             with _one_thread(self._place.threads):
@@ -316,6 +317,16 @@ def _slot(module: Any, number: int) -> Any:
         f"there is no such slot; slots with a token: {there or 'none'}",
         f"không có khe này; khe có token: {there or 'không có'}",
     )
+
+
+def _require_login(probe: Any) -> None:
+    """Raise what the module says when our login is gone: without it keys are only invisible.
+
+    An attribute is read, since a search on a dead session leaves python-pkcs11 with an error that
+    it can only print.
+    """
+    if probe is not None:
+        probe[_pkcs11().Attribute.ID]
 
 
 def _find_key(session: Any, source: TokenSource) -> Any:

@@ -166,7 +166,7 @@ def test_what_goes_wrong_never_tells_the_secret(
 def test_a_wrong_pin_is_told_without_it(office: Office, tmp_path: Path, command: list[str]) -> None:
     hsm = softhsm()
     wrong = private(tmp_path / "pin-sai", b"999999\n")
-    lines = on_token(hsm).replace(f"{hsm.folder}/pin", str(wrong)).replace(LABEL, "empty")
+    lines = on_token(hsm).replace(f"{hsm.folder}/pin", str(wrong)).replace(LABEL, "shut")
     sign_with(office, lines)
     ran = office.run("H05", *command)
     assert ran.code == (78 if command[0] == "config" else 1)
