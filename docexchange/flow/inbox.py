@@ -31,7 +31,7 @@ from ..core.ports import Incoming
 from ..core.states import StatusCode
 from ..core.world import World
 from . import receipts
-from .signing import OFFLOAD_BYTES
+from .outbox import OFFLOAD_BYTES
 
 log = structlog.get_logger()
 

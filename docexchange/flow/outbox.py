@@ -31,6 +31,8 @@ from .signing import signed
 
 log = structlog.get_logger()
 
+OFFLOAD_BYTES = 256 * 1024  # above it signing and judging go to a thread: about 1 ms of CPU
+
 Reply = Callable[[Submitted], MailroomMessage]
 
 
@@ -137,7 +139,8 @@ def _check_size(size: int, world: World) -> None:
 
 async def _sign(document: Document, world: World, now: datetime, size: int) -> bytes:
     traced = with_trace(document, document.sender.organ_id, now)
-    return await signed(traced, world.keyring.signer(document.sender.organ_id), now, size)
+    signer = world.keyring.signer(document.sender.organ_id)
+    return await signed(traced, signer, now, heavy=size > OFFLOAD_BYTES)
 
 
 class Sender:

@@ -12,23 +12,21 @@ from keys.signer import Signer
 
 from ..core.errors import Deferred
 
-OFFLOAD_BYTES = 256 * 1024  # above it signing and judging go to a thread: about 1 ms of CPU
 
-
-async def signed(message: Message, signer: Signer, now: datetime, size: int = 0) -> bytes:
+async def signed(message: Message, signer: Signer, now: datetime, *, heavy: bool = False) -> bytes:
     """Write and sign an envelope; the event loop never waits for a token.
 
     Args:
         message: what it says.
         signer: of the organ that says it.
         now: the signing time, aware.
-        size: bytes of the message, as far as they are known.
+        heavy: whether writing it alone takes longer than the event loop may wait.
 
     Raises:
         Deferred: the signer is down, or a token gave a value that is wrong; nothing was signed.
         Malformed: as envelopes.pack.pack.
     """
-    if size <= OFFLOAD_BYTES and not signer.waits:
+    if not heavy and not signer.waits:
         return pack(message, signer, signing_time=now)
     try:
         return await asyncio.to_thread(pack, message, signer, signing_time=now)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from docexchange.core.errors import Deferred
-from docexchange.flow.signing import OFFLOAD_BYTES, signed
+from docexchange.flow.signing import signed
 from envelopes.errors import EnvelopeError, Malformed
 from keys.token import TokenSigner
 from tests.letters import document, judge
@@ -40,12 +40,12 @@ class Watched:
 
 
 @pytest.mark.parametrize(
-    ("waits", "size", "beside"),
-    [(False, 0, False), (False, OFFLOAD_BYTES + 1, True), (True, 0, True)],
+    ("waits", "heavy", "beside"),
+    [(False, False, False), (False, True, True), (True, False, True)],
 )
-async def test_who_waits_signs_in_a_thread(waits: bool, size: int, beside: bool) -> None:
+async def test_who_waits_signs_in_a_thread(waits: bool, heavy: bool, beside: bool) -> None:
     signer = Watched(waits)
-    data = await signed(document(), signer, AT, size)
+    data = await signed(document(), signer, AT, heavy=heavy)
     assert judge(data).indication.value == "TOTAL-PASSED"
     assert (signer.thread != threading.get_ident()) == beside
 
