@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from docexchange.edges import token
+from docexchange.edges import pkcs11module
 from docexchange.edges.keysource import Secret, TokenSource
 from keys.certificates import Certificate
 from keys.demo_ca import ORGAN_USAGE, Issued, issue, key_usage, organ_name
@@ -78,7 +78,7 @@ def softhsm() -> Token:
     _init("shut")  # no test knows its PIN
     (folder / "pin").touch(mode=0o600)
     (folder / "pin").write_text(PIN + "\n")
-    library, _ = token._load(module)
+    library, _ = pkcs11module.load_module(module)
     session = library.get_token(token_label=LABEL).open(rw=True, user_pin=PIN)
     for number, (name, issued, above) in enumerate(_keys(), start=1):
         _put(pkcs11, session, bytes([number]), name, issued)

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import pytest
 
 from docexchange.core.errors import ConfigError, Deferred, PermissionRefused
-from docexchange.edges import token
+from docexchange.edges import pkcs11module, token
 from docexchange.edges.keyring import OrganKeyring, open_signer, read_chain
 from docexchange.edges.keysource import Secret, TokenSource
-from docexchange.edges.tokenpool import SessionPool, TokenUnusable
+from docexchange.edges.tokenpool import Lost, SessionPool, TokenUnusable
 from envelopes.pack import pack
 from keys.algorithms import RSA_SHA256, verify
 from keys.token import TokenSigner
@@ -83,7 +83,7 @@ def test_a_key_is_named_by_label_or_id(hsm: Token) -> None:
 
 @independent
 def test_a_slot_names_a_token(hsm: Token) -> None:
-    module, _ = token._load(hsm.module)
+    module, _ = pkcs11module.load_module(hsm.module)
     slot = module.get_token(token_label=LABEL).slot.slot_id
     assert open_signer(hsm.source(token="", slot=slot), AT).chain == P256.chain("H05")
 
@@ -179,7 +179,7 @@ def test_eight_threads_through_two_sessions(hsm: Token) -> None:
 
 @independent
 def test_a_module_that_knows_no_threads_is_used_by_one_at_a_time(hsm: Token) -> None:
-    module, _ = token._load(hsm.module)
+    module, _ = pkcs11module.load_module(hsm.module)
     slot = module.get_token(token_label=LABEL).slot.slot_id
     source = hsm.source("rsa", sessions=4)
     alone = token._Place(module, slot, PIN, threading.RLock())
@@ -189,7 +189,7 @@ def test_a_module_that_knows_no_threads_is_used_by_one_at_a_time(hsm: Token) -> 
     with ThreadPoolExecutor(8) as threads:
         values = list(threads.map(signer.sign, [DATA] * 32))
     assert all(verify(RSA_SHA256, chain[0].public_key, value, DATA) for value in values)
-    assert token._initialise_for_threads(hsm.module)
+    assert pkcs11module.initialise_for_threads(hsm.module)
     assert signer.sign(DATA) == values[0]
 
 
@@ -198,7 +198,9 @@ def test_lost_sessions_are_opened_again(hsm: Token) -> None:
     keyring = OrganKeyring.load({"H05": hsm.source(), "H13": hsm.source("rsa")}, AT)
     signers = [keyring.signer(organ) for organ in ("H05", "H13")]
     for _ in range(2):
-        assert token._initialise_for_threads(hsm.module)  # every session is gone, and the login
+        assert pkcs11module.initialise_for_threads(
+            hsm.module
+        )  # every session is gone, and the login
         for signer in signers:
             value = signer.sign(DATA)
             assert verify(signer.algorithm, signer.chain[0].public_key, value, DATA)
@@ -209,11 +211,11 @@ def unplugged(hsm: Token) -> Iterator[None]:
     away = hsm.folder / "away"
     (hsm.folder / "tokens").rename(away)
     (hsm.folder / "tokens").mkdir()
-    token._initialise_for_threads(hsm.module)
+    pkcs11module.initialise_for_threads(hsm.module)
     yield
     (hsm.folder / "tokens").rmdir()
     away.rename(hsm.folder / "tokens")
-    token._initialise_for_threads(hsm.module)
+    pkcs11module.initialise_for_threads(hsm.module)
 
 
 @independent
@@ -239,7 +241,7 @@ class Counting:
         return self
 
     def open(self, user_pin: str = "") -> SimpleNamespace:
-        pkcs11 = token._pkcs11()
+        pkcs11 = pkcs11module.library()
         self.asked += 1
         if user_pin != self.right:
             raise pkcs11.PinIncorrect
@@ -263,7 +265,7 @@ def test_a_wrong_pin_is_given_once() -> None:
         assert "4321" not in f"{caught.value}{caught.value.vi}{there!r}"
     assert counting.asked == 1
     there.use("1234")
-    with pytest.raises(token.Lost, match="DeviceRemoved"):
+    with pytest.raises(Lost, match="DeviceRemoved"):
         there.session(SOURCE)
     assert counting.asked == 2
 
@@ -287,9 +289,9 @@ def test_without_python_pkcs11_a_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pkcs11", None)
-    token._pkcs11.cache_clear()
+    pkcs11module.library.cache_clear()
     try:
         with pytest.raises(ConfigError, match=r"pip install 'docexchange\[pkcs11\]'"):
             open_signer(SOURCE, AT)
     finally:
-        token._pkcs11.cache_clear()
+        pkcs11module.library.cache_clear()
