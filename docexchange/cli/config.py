@@ -154,20 +154,27 @@ def _check_organ(
     found: Findings,
     now: datetime,
 ) -> None:
+    from keys.errors import KeysError
+    from keys.signer import require_signs
+
     from ..edges.keyring import open_signer
 
     if directory is not None:
         _check_entry(organ, config, directory, found)
     try:
-        signer = open_signer(organ, now)
+        signer = open_signer(organ.signer, now)
+        require_signs(signer)
     except DocexchangeError as error:
         found.failed(error)
+        return
+    except KeysError as error:
+        found.problem(f"{organ.signer.where}: {error.vi}", f"{organ.signer.where}: {error}")
         return
     left = signer.chain[0].not_after - now
     if left < EXPIRY_WARNING:
         found.warn(
-            f"{organ.chain}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
-            f"{organ.chain}: the certificate of {organ.organ_id} ends in {show.span(left)}",
+            f"{organ.signer.where}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
+            f"{organ.signer.where}: the certificate of {organ.organ_id} ends in {show.span(left)}",
         )
     if trust is not None:
         _check_path(organ, signer, directory, trust, found, now)
@@ -199,19 +206,19 @@ def _check_path(
     found: Findings,
     now: datetime,
 ) -> None:
+    where = organ.signer.where
     path = trust.path(signer.chain[0], signer.chain[1:], now)
     if path.problem:
         found.problem(
-            f"{organ.chain}: bên nhận sẽ không tin chứng thư này ({path.problem}: {path.detail})",
-            f"{organ.chain}: receivers will not trust it ({path.problem}: {path.detail})",
+            f"{where}: bên nhận sẽ không tin chứng thư này ({path.problem}: {path.detail})",
+            f"{where}: receivers will not trust it ({path.problem}: {path.detail})",
         )
     elif directory is not None:
         speaks, why = directory.speaks_for(organ.organ_id, path.chain, now)
         if not speaks:
             found.problem(
-                f"{organ.chain}: theo danh mục, chứng thư này "
-                f"không ký cho {organ.organ_id} ({why})",
-                f"{organ.chain}: by the directory it may not sign for {organ.organ_id} ({why})",
+                f"{where}: theo danh mục, chứng thư này không ký cho {organ.organ_id} ({why})",
+                f"{where}: by the directory it may not sign for {organ.organ_id} ({why})",
             )
 
 
