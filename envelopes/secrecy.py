@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from .folding import composed, unmarked
@@ -46,6 +47,7 @@ class Marking:
     value: str
 
 
+@lru_cache(maxsize=1024)  # most documents of a day bear the same few values
 def is_classification(text: str) -> bool:
     """Whether a whole text is Mật, Tối mật or Tuyệt mật, however it is typed."""
     return _AROUND.sub("", unmarked(text)).replace(" ", "") in _CLASSIFICATIONS

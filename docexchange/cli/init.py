@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from envelopes.codes.organ import problem, shown
+
 from ..core.errors import Conflict
-from ..edges.directory import LISTED_FORM
 from . import files, options, show
-from .words import say
+from .words import say, spoken
 
 # Also deploy/docexchange.example.toml, word for word.
 CONFIG = """\
@@ -132,8 +133,9 @@ def init(
     force: options.Force = False,
 ) -> None:
     """Write what a new node needs; nothing is overwritten without --force."""
-    if not LISTED_FORM.fullmatch(organ):
-        raise typer.BadParameter(organ, param_hint="--organ")
+    fault = problem(organ)
+    if fault is not None:
+        raise typer.BadParameter(f"{shown(organ)}: {fault.get(spoken())}", param_hint="--organ")
     config = folder / "docexchange.toml"
     texts = {
         config: CONFIG,

@@ -61,13 +61,17 @@ class OrganCode:
 
 def parse(text: str) -> OrganCode | None:
     """The code, None when it is no code at all (`problem` says why)."""
-    if not _WRITABLE.fullmatch(text) or text == "null":
+    if not _is_code(text):
         return None
     new, old = _NEW.fullmatch(text), _OLD.fullmatch(text)
     found = new or old
     if found is not None:
         return OrganCode(text, Form.NEW if new else Form.OLD, found[1])
     return OrganCode(text, Form.OTHER if _OTHER.fullmatch(text) else Form.ODD, "")
+
+
+def _is_code(text: str) -> bool:
+    return _WRITABLE.fullmatch(text) is not None and text != "null"
 
 
 def level_one(text: str) -> str:
@@ -84,7 +88,7 @@ def is_old_form(text: str) -> bool:
 
 def problem(text: str) -> Words | None:
     """Why a text is no organ's code at all, as the end of a sentence; None when it is one."""
-    if parse(text) is not None:
+    if _is_code(text):
         return None
     if not text:
         return Words("mã định danh để trống", "the code is empty")
