@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from envelopes.codes.organ import problem, shown
-
 from ..core.errors import Conflict
 from . import files, options, show
 from .words import say, spoken
@@ -133,6 +131,8 @@ def init(
     force: options.Force = False,
 ) -> None:
     """Write what a new node needs; nothing is overwritten without --force."""
+    from envelopes.codes.organ import problem, shown
+
     fault = problem(organ)
     if fault is not None:
         raise typer.BadParameter(f"{shown(organ)}: {fault.get(spoken())}", param_hint="--organ")

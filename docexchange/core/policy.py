@@ -183,18 +183,16 @@ def _unknown(organ_id: str, pointer: str) -> SubmissionRefused:
     )
 
 
-def _closed(
-    organ_id: str, closed: Organ, directory: Directory, pointer: str
-) -> SubmissionRefused:
-    """The refusal of a closed code, with whoever took over as the directory or the list names it."""
+def _closed(organ_id: str, closed: Organ, directory: Directory, pointer: str) -> SubmissionRefused:
+    """The refusal of a closed code, naming whoever took over, by the directory or the list."""
     successor = closed.successor
     known = directory.find(successor) if successor else None
     by_decree = level_one.find(successor) if successor else None
     name = known.name if known else by_decree.name if by_decree else ""
     named = f"{successor} ({name})" if name else successor
     what = f"{organ_id} ({closed.name})" if closed.name else organ_id
-    advice = f"gửi tới {named}" if successor else "không có mã thay"
-    advice_en = f"send it to {named}" if successor else "no code took over"
+    advice = f"gửi tới {named}" if successor else "chưa biết mã nào thay"
+    advice_en = f"send it to {named}" if successor else "no successor is known"
     return SubmissionRefused(
         "E-RTE-002",
         "Mã định danh cơ quan nhận đã đóng",

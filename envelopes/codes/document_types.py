@@ -3,8 +3,8 @@ types of legal documents that also travel.
 
 A person may write name or abbreviation, with or without marks and capitals: "Quyết định",
 "quyet dinh" and "QĐ" are one type. Where two types are alike without marks (HD hướng dẫn, HĐ hợp
-đồng; DA dự án, ĐA đề án), it counts only as it stands in the list. The field of edXML stays a free text: what
-is not of the list is odd, not wrong.
+đồng; DA dự án, ĐA đề án), it counts only as it stands in the list. The field of edXML stays a free
+text: what is not of the list is odd, not wrong.
 
 Source: NĐ 30/2020/NĐ-CP Art 7 and Appendix III; names of legal documents: amendment 1:2022 of QCVN
 102:2016/BTTTT, table A.

@@ -125,7 +125,8 @@ def oddity(text: str) -> Words | None:
             f"has small letters; codes have capitals: {upper}?",
         )
     return Words(
-        "không theo QĐ 20/2020/QĐ-TTg (như H05.12) và không phải mã cũ 13 ký tự (như 000.00.12.H05)",
+        "không theo QĐ 20/2020/QĐ-TTg (như H05.12), cũng không phải mã cũ 13 ký tự "
+        "(như 000.00.12.H05)",
         "neither of QĐ 20/2020/QĐ-TTg (as H05.12) nor an old code of 13 characters (000.00.12.H05)",
     )
 
@@ -162,7 +163,14 @@ _SHAPES: Final = {
     **dict(zip("АВЕКМНОРСТУХІЈЅ", "ABEKMHOPCTYXIJS", strict=True)),
     **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),
     **dict(zip("авеорсухіјѕ", "abeopcyxijs", strict=True)),
-    **{"‐": "-", "‑": "-", "–": "-", "—": "-", "−": "-", "․": ".", "。": ".", "·": "."},
+    "‐": "-",
+    "‑": "-",
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "․": ".",
+    "。": ".",
+    "·": ".",
 }
 
 
