@@ -18,9 +18,9 @@ certificate speaks for whom. One TOML file:
 
 Codes are compared as they are, byte for byte: a code in other letters is another code. An old
 code (000.00.00.H05) is an entry of its own. A closed code also stands for what lies below it. A
-code of any form may be listed (28.22.H17, vxp.saas.03 are in use); what is no code at all is a fault
-of the file (`envelopes.codes.organ`). Codes closed by decree need no entry: `core.policy` knows
-them.
+code of any form may be listed (28.22.H17, vxp.saas.03 are in use); what is no code at all is a
+fault of the file (`envelopes.codes.organ`). Codes closed by decree need no entry: `core.policy`
+knows them.
 """
 
 from __future__ import annotations

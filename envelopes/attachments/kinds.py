@@ -152,7 +152,8 @@ def _archive(content: bytes) -> Kind:
 
 def _open_document(content: bytes) -> Kind | None:
     """The first entry of an OpenDocument file is its type, not compressed."""
-    found = re.search(rb"application/vnd\.oasis\.opendocument\.(\w+)", content[:128])
+    kinds = rb"(text|spreadsheet|presentation)"
+    found = re.search(rb"application/vnd\.oasis\.opendocument\." + kinds, content[:128])
     return _OPEN_DOCUMENT.get(found[1].decode()) if found else None
 
 

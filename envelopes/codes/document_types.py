@@ -26,7 +26,7 @@ from ..folding import composed, unmarked
 
 FILE: Final = "document_types.csv"
 _SUGGESTED: Final = 3  # types named at most when a text is none
-_ALIKE: Final = 0.6  # share of letters in common from which a name is worth naming
+_ALIKE: Final = 0.7  # share of letters in common from which a name is worth naming
 
 
 class Group(StrEnum):
