@@ -24,7 +24,6 @@ from .ports import Directory, Organ
 # The step of envelopes.verify that binds the signer to the organ; below it the sender is unproven.
 ORGAN_STEP = 10
 _ONLY_TO = "MessageHeader/To/OrganId"
-_SHOWN = 80  # characters of a wrong code that a message repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def _check_code(organ_id: str, pointer: str) -> None:
     fault = organ.problem(organ_id)
     if fault is None:
         return
-    shown = organ.shown(organ_id)[:_SHOWN] or "-"
+    shown = organ.shown(organ_id) or "-"
     raise SubmissionRefused(
         "E-FMT-016",
         "Không phải mã định danh cơ quan",

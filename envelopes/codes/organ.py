@@ -26,6 +26,7 @@ from typing import Final
 from ..wording import Words
 
 LENGTH_MAX: Final = 35  # characters, QĐ 20/2020 Art 4
+SHOWN_MAX: Final = 40  # characters of a text that a message repeats
 _NEW: Final = re.compile(r"([A-Y][0-9]{2})(?:\.[A-Z0-9]+)*")
 _OLD: Final = re.compile(r"[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.([A-Y][0-9]{2})")
 _OTHER: Final = re.compile(r"Z(?:0[1-9]|[1-9][0-9])[A-Z0-9.]{1,32}")
@@ -132,10 +133,13 @@ def oddity(text: str) -> Words | None:
 
 
 def shown(text: str) -> str:
-    """A code as it can be shown without lying: characters that are no part of codes as U+hhhh."""
-    return "".join(
-        letter if _ALPHABET.fullmatch(letter) else f"<U+{ord(letter):04X}>" for letter in text
+    """A code as it can be shown without lying: characters that are no part of codes as U+hhhh; of
+    an endless text its beginning."""
+    beginning = "".join(
+        letter if _ALPHABET.fullmatch(letter) else f"<U+{ord(letter):04X}>"
+        for letter in text[:SHOWN_MAX]
     )
+    return beginning + ("..." if len(text) > SHOWN_MAX else "")
 
 
 def _strange(text: str, letter: str) -> Words:

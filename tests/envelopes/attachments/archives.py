@@ -30,4 +30,4 @@ def patched(archive: bytes, magic: bytes, offset: int, form: str, value: int) ->
 def office(part: str, *more: str) -> bytes:
     """As Word and its sisters write it."""
     names = ("[Content_Types].xml", part, *more)
-    return packed({name: b"<x/>" for name in names})
+    return packed(dict.fromkeys(names, b"<x/>"))

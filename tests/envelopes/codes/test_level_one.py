@@ -104,7 +104,9 @@ def test_it_agrees_with_the_facts_that_were_collected() -> None:
     path = FOLDER / "codes" / "level1-codes.csv"
     if not path.exists():
         pytest.skip("no ../shared/samples beside the project")
-    facts = {row["code"]: row for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())}
+    facts = {
+        row["code"]: row for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    }
     single = {code: row for code, row in facts.items() if "-" not in code}
     assert set(single) == set(CODES)
     for code, row in single.items():

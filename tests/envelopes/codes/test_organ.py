@@ -111,7 +111,10 @@ def test_the_real_codes_are_codes() -> None:
     path = FOLDER / "codes" / "agencies-h53-2020.csv"
     if not path.exists():
         pytest.skip("no ../shared/samples beside the project")
-    codes = [row["organ_id_old_format"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
+    codes = [
+        row["organ_id_old_format"]
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    ]
     assert [code for code in codes if organ.problem(code)] == []
     assert [code for code in codes if organ.oddity(code)] == ["000.1137.H53"]
 
