@@ -1,4 +1,4 @@
-"""`docexchange extract` and `inbox save`: hostile names, links, bombs; what was verified is said."""
+"""`docexchange extract`, `inbox save`: hostile names, links, bombs; what was verified is said."""
 
 from __future__ import annotations
 
