@@ -90,7 +90,8 @@ certificates = [
 # issuers = ["<SHA-256 of the CA certificate>"]
 
 # A closed code is refused at the door, its successor named; it also stands for what lies below it
-# (H02.12) and for its old form (000.00.12.H02).
+# (H02.12) and for its old form (000.00.12.H02). Those closed by decree are known without an entry
+# (docexchange codes list --status closed); what stands here counts more.
 [closed."H02"]
 name = "UBND tỉnh Bắc Giang"
 successor = "H05"
