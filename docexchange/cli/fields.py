@@ -210,14 +210,14 @@ def document(given: Fields, *, names: Callable[[str], str], limit: int, now: dat
 
     Raises:
         typer.BadParameter: an option is missing or does not fit the others.
-        SubmissionRefused: E-SIZ-001, a file is over the limit; E-SEC-001, --secrecy was given,
-            before any file was opened.
+        SubmissionRefused: E-SIZ-001, a file is over the limit; E-SEC-001, a state secret (with
+            --secrecy before any file was opened).
         envelopes.Malformed: --from-xml is no edXML.
         OSError: a file cannot be read.
     """
     from envelopes.secrecy import hints
 
-    from ..core.policy import secret
+    from ..core.policy import check_secrecy, secret
 
     if given.secrecy:
         raise secret(f"--secrecy {given.secrecy}", "--secrecy")
@@ -225,6 +225,7 @@ def document(given: Fields, *, names: Callable[[str], str], limit: int, now: dat
         made = _from_xml(given, names, limit)
     else:
         made = _new(given, names, limit, now)
+    check_secrecy(made)
     for hint in hints(made):
         where = f"{hint.element.rpartition('/')[2]}: {show.plain(hint.value)}"
         show.note(

@@ -163,3 +163,15 @@ def test_a_number_in_nfd_is_the_same_document(office: Office, pdf: Path) -> None
     composed = send(office, pdf, "--to", "H01", "--notation", "QĐ-UBND Ủy ban")
     assert first.out != again.out
     assert again.out == composed.out
+
+
+def test_pack_refuses_a_secret_too(office: Office, pdf: Path, tmp_path: Path) -> None:
+    home = office.folder / "H05"
+    ran = office.bare(
+        *("pack", pdf, "--from", "H05", "--to", "H01", "--number", "1", "--notation", "CV"),
+        *("--subject", "x", "--type", "Mật", "--key", home / "key.pem"),
+        *("--cert", home / "chain.pem", "-o", tmp_path / "out.edxml"),
+    )
+    assert ran.code == 5
+    assert "[E-SEC-001]" in ran.err
+    assert not (tmp_path / "out.edxml").exists()
