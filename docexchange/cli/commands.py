@@ -30,6 +30,8 @@ NOUNS = (
     "topology",
     "verify",
     "inspect",
+    "extract",
+    "codes",
     "keys",
 )
 
