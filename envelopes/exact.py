@@ -22,7 +22,7 @@ from .errors import Malformed
 from .gate import BYTES_MAX, ELEMENTS_MAX
 from .layout import DX, Field, fields_of
 from .model import Attachment, Document, Message, Received, Status
-from .reader import is_odd
+from .rules import is_odd, places_too_long
 from .writer import CONTENT, HEAD, is_written
 
 SIGNATURE_BYTES_MAX: Final = 64 * 1024  # eight certificates; a longer one gets the gate's limits
@@ -168,13 +168,14 @@ class _Reader:
                 parts[attribute].append(plan.record(**self._values(plan)))
         if "to" not in values:  # an error, for the tolerant reader to note
             return None
-        return Document(
+        document = Document(
             **values,
             trace=_first(parts["trace"]),
             errors=_first(parts["errors"]),
             manifest=tuple(parts["manifest"]),
             attachments=tuple(parts["attachments"]),
         )
+        return None if places_too_long(document) else document
 
     def _values(self, plan: _Plan) -> dict[str, Any]:
         """Values for the constructor of a record, up to the tag that ends it."""
