@@ -7,7 +7,7 @@ their namespaces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from lxml import etree
@@ -15,7 +15,7 @@ from lxml import etree
 from . import model
 from .c14n import canonical
 from .errors import Malformed
-from .layout import DX, FRAME, NS, PREFIXES, SIGNATURE_IDS, fields_of
+from .layout import DX, FRAME, NS, PREFIXES, SIGNATURE_IDS, fields_of, records
 from .model import Attribute, Document, Message, Record, Status
 
 _IDS: Final = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
@@ -39,7 +39,8 @@ def declarations(message: Message) -> str:
 
     Canonical XML moves each to the elements that use it.
     """
-    names = {etree.QName(one.name).namespace for one in _attributes(message)}
+    attributes = (one for record, _ in records(message) for one in record.attributes)
+    names = {etree.QName(one.name).namespace for one in attributes}
     further = sorted(uri for uri in names if uri and uri not in PREFIXES)
     prefixes = {uri: prefix for uri, prefix in PREFIXES.items() if uri in names and prefix != "xml"}
     prefixes |= {uri: f"a{position}" for position, uri in enumerate(further)}
@@ -105,11 +106,11 @@ def _placed(message: Message, root: etree._Element) -> Iterator[tuple[Record, et
             yield from _inside(part, _first(header, name), name)
     references = root[0].iterfind(f"{{{NS}}}edXMLBody/{{{NS}}}edXMLManifest/{{{NS}}}Reference")
     attached = root.iterfind(f"{{{NS}}}AttachmentEncoded/{{{NS}}}Attachment")
-    for records, elements, name in (
+    for held, elements, name in (
         (message.manifest, references, "Reference"),
         (message.attachments, attached, "Attachment"),
     ):
-        for record, element in zip(records, elements, strict=False):
+        for record, element in zip(held, elements, strict=False):
             yield from _inside(record, element, name)
 
 
@@ -125,22 +126,6 @@ def _inside(
             child = next(children)
             if field.record is not None:
                 yield from _inside(one, child, field.element)
-
-
-def _attributes(message: Message) -> Iterator[Attribute]:
-    for record in _records(message):
-        yield from record.attributes
-
-
-def _records(value: object) -> Iterable[Record]:
-    """All records in a record."""
-    if isinstance(value, Record):
-        yield value
-        for name in value.__dataclass_fields__:
-            yield from _records(getattr(value, name))
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from _records(one)
 
 
 def _first(parent: etree._Element, name: str) -> etree._Element:

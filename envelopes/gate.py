@@ -239,15 +239,15 @@ def _parse(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise _refusal(error) from error
+        raise _refusal(error, parser) from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise Refused("DTD", "a document type declaration")
     return root
 
 
-def _refusal(error: etree.XMLSyntaxError) -> Refused:
+def _refusal(error: etree.XMLSyntaxError, parser: etree.XMLParser[etree._Element]) -> Refused:
     """Why the parser refused; prefixes that nobody declared are told apart from other faults."""
-    faults = list(error.error_log)
+    faults = list(parser.error_log)  # that of the error is the log of the whole process
     unbound = [_UNBOUND.match(fault.message) for fault in faults if fault.type == _NO_NAMESPACE]
     prefixes = tuple(dict.fromkeys(found[1] for found in unbound if found))
     if prefixes and len(unbound) == len(faults):

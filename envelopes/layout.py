@@ -9,7 +9,7 @@ Source: QCVN 102:2016/BTTTT as written by the official SDK; lengths: NĐ 30/2020
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -303,3 +303,26 @@ LAYOUT: Final[Mapping[type[model.Record], tuple[Field, ...]]] = {
 def fields_of(record: type[model.Record], element: str) -> tuple[Field, ...]:
     """The child elements of a record that stands as `element`."""
     return (TEXTS[element],) if record is model.Texts else LAYOUT[record]
+
+
+def records(message: model.Message) -> Iterator[tuple[model.Record, str]]:
+    """Every record of a message, each with the name of its element, in the order of writing."""
+    yield from _records(message, "MessageHeader")
+    if isinstance(message, model.Status):
+        if message.received is not None:
+            yield message.received, "Received"
+        return
+    for part, name in ((message.trace, "TraceHeaderList"), (message.errors, "ErrorList")):
+        if part is not None:
+            yield from _records(part, name)
+    yield from ((one, "Reference") for one in message.manifest)
+    yield from ((one, "Attachment") for one in message.attachments)
+
+
+def _records(record: model.Record, element: str) -> Iterator[tuple[model.Record, str]]:
+    yield record, element
+    for field in fields_of(type(record), element):
+        value = getattr(record, field.attribute)
+        if field.record is not None and value is not None:
+            for one in value if field.repeats else (value,):
+                yield from _records(one, field.element)

@@ -18,6 +18,7 @@ import structlog
 from envelopes import edxml
 from envelopes.model import Document
 from envelopes.pack import with_trace
+from envelopes.profile import profile_problem
 from envelopes.verify import content_problem
 
 from ..core.errors import Deferred, DeliveryRefused, NotFound, SubmissionRefused
@@ -120,6 +121,15 @@ def _check_at_the_door(document: Document, world: World) -> None:
             code,
             "Nội dung văn bản không đạt",
             "The content of the document is not acceptable",
+            detail=problem.detail,
+            pointer=problem.element,
+        )
+    problem = profile_problem(document)
+    if problem is not None:
+        raise SubmissionRefused(
+            "E-FMT-021",
+            "Trường thông tin không đúng quy định",
+            "A field is not as the law says",
             detail=problem.detail,
             pointer=problem.element,
         )
