@@ -64,6 +64,11 @@ class Findings:
         """All so far."""
         return tuple(self._list)
 
+    @property
+    def full(self) -> bool:
+        """Whether no more are listed."""
+        return len(self._list) > FINDINGS_MAX
+
     def add(self, code: str, element: etree._Element | int, name: str, text: str) -> None:
         """Note one, at the line of an element or at a line."""
         line = element if isinstance(element, int) else element.sourceline or 0

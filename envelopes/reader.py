@@ -41,6 +41,7 @@ _Q: Final = f"{{{NS}}}"
 _RECEIVED: Final = f"{{{DX}}}Received"
 _SPACE = re.compile(r"\s", re.ASCII)
 _WITH_ATTRIBUTES = etree.XPath("//*[@*]")
+ATTRIBUTES_KEPT_MAX: Final = 2_000  # real files have three on each Reference
 _REPAIR_BYTES: Final = 200  # what the declarations of all known prefixes add
 
 
@@ -93,6 +94,7 @@ class _Reader:
     def __init__(self, findings: Findings, *, repair: bool, tolerant: bool) -> None:
         self._findings = findings
         self._strangers: set[etree._Element] = set()
+        self._kept = 0  # attributes
         self._attributed: dict[etree._Element, None] = {}  # not yet read, in order of the file
         self._repair = repair
         self._tolerant = tolerant
@@ -130,6 +132,8 @@ class _Reader:
     def note_left_out(self, root: etree._Element) -> None:
         """Name what no record holds."""
         for element in self._attributed:
+            if self._findings.full:
+                break
             if not inside(element, self._strangers):
                 for name in self._unknown_attributes(element):
                     self._findings.add("W-FMT-037", element, local_name(element), name[:80])
@@ -291,7 +295,7 @@ class _Reader:
         self, element: etree._Element, name: str = "", position: int = 0
     ) -> list[Attribute]:
         """The attributes of an element that a record keeps; each is a finding."""
-        if element not in self._attributed:
+        if element not in self._attributed or self._kept > ATTRIBUTES_KEPT_MAX:
             return []
         del self._attributed[element]
         kept = []
@@ -300,6 +304,7 @@ class _Reader:
             why = cannot_be_kept(attribute, value)
             code, text = ("W-FMT-037", f"{attribute[:80]}: {why}") if why else (_KEPT, attribute)
             self._findings.add(code, element, local_name(element), text[:160])
+            self._kept += 1
             if not why:
                 kept.append(Attribute(attribute, value, name, position))
         return kept
