@@ -157,7 +157,8 @@ class _Reader:
         if len(self._tokens) > TOKENS_MAX:
             return None
         if self._is_status:
-            return Status(**self._values(_STATUS))
+            values = self._values(_STATUS)
+            return Status(**values) if "sender" in values else None
         values = self._values(_DOCUMENT)
         parts: dict[str, list[Any]] = {attribute: [] for attribute, _ in _PARTS.values()}
         while self._at < len(self._tokens):
@@ -166,7 +167,7 @@ class _Reader:
             if part is not None:
                 attribute, plan = part
                 parts[attribute].append(plan.record(**self._values(plan)))
-        if "to" not in values:  # an error, for the tolerant reader to note
+        if not values.keys() >= {"sender", "to"}:  # an error, for the tolerant reader to note
             return None
         document = Document(
             **values,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from dataclasses import replace
 from unittest.mock import patch
@@ -121,6 +122,13 @@ def test_limits_are_those_of_the_gate() -> None:
     number = SIGNATURE.replace(b"<ds:SignatureValue>", b"<ds:SignatureValue>" + b"A" * 70_000)
     before, after = edxml.split(SMALL)
     assert exact.read_exact(before + number + after) is None
+
+
+@pytest.mark.parametrize("data", [DOCUMENT, STATUS], ids=["document", "status"])
+@pytest.mark.parametrize("element", ["From", "To", "ResponseFor", "StatusCode", "MessageHeader"])
+def test_what_is_missing_is_told_and_never_raises(data: bytes, element: str) -> None:
+    without = re.sub(f"<edXML:{element}>.*?</edXML:{element}>".encode(), b"", data)
+    assert judge(without).to_json_dict() == slowly(without).to_json_dict()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,4 +1,4 @@
-"""envelopes/README.md: its tables are those of the code. A table that changed: paste the new one."""
+"""envelopes/README.md: its tables are those of the code (`tables`, to be pasted when it changes)."""
 
 from __future__ import annotations
 
