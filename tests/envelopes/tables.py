@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envelopes import findings, gate, layout, model, reader
+from envelopes import findings, gate, layout, model, record_reader
 from envelopes.finding_codes import FINDING_CODES
 from envelopes.layout import FRAME, Field, Form, Kind
 from envelopes.wording import REASONS, STEPS
@@ -183,7 +183,7 @@ def limit_table() -> list[str]:
         (gate, "NAMESPACES_MAX", "TOO_MANY_NAMESPACES"),
         (gate, "TAG_BYTES_MAX", "TOO_MANY_ATTRIBUTES"),
         (gate, "DECLARATION_BYTES_MAX", "NOT_XML"),
-        (reader, "ATTRIBUTES_KEPT_MAX", "finding W-FMT-037"),
+        (record_reader, "ATTRIBUTES_KEPT_MAX", "finding W-FMT-037"),
         (findings, "FINDINGS_MAX", "finding W-FMT-099"),
         (layout, "ORGAN_ID_MAX", "FIELD_TOO_LONG"),
         (layout, "TO_PLACES_MAX", "FIELD_TOO_LONG"),

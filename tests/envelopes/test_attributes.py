@@ -13,7 +13,7 @@ from envelopes.errors import Malformed
 from envelopes.layout import NS
 from envelopes.model import Attribute, Document, Message, Reference, Status, Stranger
 from envelopes.pack import pack
-from envelopes.reader import ATTRIBUTES_KEPT_MAX
+from envelopes.record_reader import ATTRIBUTES_KEPT_MAX
 from envelopes.wording import Indication
 from tests.envelopes.test_reader import codes, wild
 from tests.letters import document, judge, status

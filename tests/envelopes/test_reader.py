@@ -211,6 +211,28 @@ def _inserted(text: str, more: str, at: int) -> str:
     return text[:at] + more + text[at + len(more) :]
 
 
+def test_elements_inside_base64_are_refused_and_inside_a_digest_are_no_digest() -> None:
+    encoded = "<ContentTransferEncoded>QU<b/>JD</ContentTransferEncoded>"
+    data = wild(root=f"<AttachmentEncoded><Attachment>{encoded}</Attachment></AttachmentEncoded>")
+    for source in (data, etree.fromstring(data)):
+        with pytest.raises(Malformed, match="holds elements, expected base64 alone"):
+            edxml.read(source)
+    odd = RECEIVED.replace("q</r:DigestValue>", "q<r:x/></r:DigestValue>")
+    message, findings = edxml.read(wild(head="<e:StatusCode>01</e:StatusCode>" + odd))
+    assert isinstance(message, Status)
+    assert message.received is not None
+    assert message.received.value == ""
+    assert ("W-FMT-031", "DigestValue") in codes(findings)
+
+
+def test_an_organ_with_elements_inside_is_none() -> None:
+    inside = "<e:OrganId>H0<e:x/>5</e:OrganId>"
+    message, findings = edxml.read(wild().replace(b"<e:OrganId>H05</e:OrganId>", inside.encode()))
+    assert message.sender.organ_id == ""
+    assert message.sender.unknown
+    assert codes(findings) == [("W-FMT-033", "OrganId"), ("E-FMT-011", "OrganId")]
+
+
 def test_a_tree_with_comments_can_be_read_too() -> None:
     root = etree.fromstring(wild(head="<e:Subject>a<!-- x -->b</e:Subject>"))
     message, _ = edxml.read(root)

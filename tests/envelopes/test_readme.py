@@ -1,4 +1,4 @@
-"""envelopes/README.md: its tables are those of the code (`tables`, to be pasted when it changes)."""
+"""envelopes/README.md: its tables are those that `tables` makes of the code."""
 
 from __future__ import annotations
 
