@@ -41,7 +41,8 @@ FINDING_CODES: Final[Mapping[str, Words]] = {
         "giá trị ngoài danh mục; giữ nguyên", "not one of the known values; kept as it is"
     ),
     "E-FMT-020": Words(
-        "nội dung không đủ điều kiện để trao đổi", "the content must not be exchanged like this"
+        "thiếu trường bắt buộc, hoặc danh mục và tệp đính kèm không khớp",
+        "a required field is missing, or manifest and attachments do not agree",
     ),
     "W-FMT-030": Words(
         "có khoảng trắng ở đầu hoặc cuối; đã bỏ", "blanks around the text; taken off"

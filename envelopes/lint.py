@@ -34,7 +34,8 @@ def lint(data: bytes, *, strict: bool = False, limit: int = BYTES_MAX) -> tuple[
     problem = content_problem(message)
     if problem is not None and not _is_said(problem, found):
         code = "E-SEC-001" if problem.reason == "SECRET" else "E-FMT-020"
-        found.append(Finding(code, 0, problem.element, problem.detail))
+        facts = "" if problem.reason == "MISSING_FIELD" else problem.detail
+        found.append(Finding(code, 0, problem.element, facts))
     if strict:
         found += _by_schema(data, limit)
     return tuple(sorted(found, key=lambda one: one.line))

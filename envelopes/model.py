@@ -34,7 +34,8 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """An element that nobody knows, in a part of the frame as edXMLHeader.
+    """An element that nobody knows, in a part of the frame as edXMLHeader; a message has them in
+    the order of the frame, edXML first.
 
     Args:
         parent: name of that part.

@@ -1,9 +1,15 @@
-"""The tables of envelopes/README.md, made from the tables of the code."""
+"""The tables of envelopes/README.md, made from the tables of the code.
+
+`python -m tests.envelopes.tables` writes them anew.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import envelopes
 from envelopes import findings, gate, layout, model, record_reader
 from envelopes.finding_codes import FINDING_CODES
 from envelopes.layout import FRAME, Field, Form, Kind
@@ -210,3 +216,21 @@ def reason_table() -> list[str]:
         f"| {name} | {reason.sub_indication or ''} | {reason.words.en} |"
         for name, reason in REASONS.items()
     ]
+
+
+README = Path(envelopes.__file__).with_name("README.md")
+_MARKED = re.compile(r"<!-- (\w+) -->\n.*?\n<!-- end -->", re.DOTALL)
+
+
+def filled(text: str) -> str:
+    """The text with every marked table as the code has it now."""
+    return _MARKED.sub(lambda found: _marked(found[1]), text)
+
+
+def _marked(name: str) -> str:
+    rows = "\n".join(globals()[name]()).rstrip()
+    return f"<!-- {name} -->\n{rows}\n<!-- end -->"
+
+
+if __name__ == "__main__":  # python -m tests.envelopes.tables
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")

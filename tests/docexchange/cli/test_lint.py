@@ -48,7 +48,7 @@ def test_findings_with_line_code_and_sentence(office: Office, good: Path, bad: P
         "'hôm qua'\n" in ran.out
     )
     assert "line 3     W-FMT-031  New: unknown element; kept as it is\n" in ran.out
-    assert "–          E-FMT-020  MessageHeader/DocumentId: the content must not" in ran.out
+    assert "–          E-FMT-020  MessageHeader/DocumentId: a required field is missing" in ran.out
     assert ran.out.endswith("2 files, 1 with errors: 2 error(s), 1 warning(s)\n")
 
 
