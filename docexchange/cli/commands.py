@@ -30,6 +30,7 @@ NOUNS = (
     "topology",
     "verify",
     "inspect",
+    "lint",
     "extract",
     "codes",
     "keys",
