@@ -36,6 +36,8 @@ class OrganConfig:
         chain: PEM file of its certificates, leaf first.
         key_passphrase_file: file whose first line opens the key, or None.
         mailroom: vhost of its mailroom on mailroom.url, or "".
+        document_chain: PEM file of the certificates that sign its documents when that key is
+            elsewhere (documents = "remote"); None when the node signs them itself.
     """
 
     organ_id: str
@@ -43,6 +45,7 @@ class OrganConfig:
     chain: Path
     key_passphrase_file: Path | None = None
     mailroom: str = ""
+    document_chain: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,7 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
             chain=table.path("chain") or Path(),
             key_passphrase_file=table.path("key_passphrase_file"),
             mailroom=table.text("mailroom", form="A-Z a-z 0-9 . _ -", pattern=VHOST_FORM),
+            document_chain=_document_chain(table),
         )
         table.required("key", "chain")
         if table.has("mailroom") and not mailrooms:
@@ -220,6 +224,26 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
             'chưa có cơ quan nào; viết [organs."H05"] key = "...", chain = "..."',
         )
     return organs
+
+
+def _document_chain(table: Section) -> Path | None:
+    """Two-step signing is for documents: an organ that has it needs a key here all the same, with
+    which the node signs receipts and statuses."""
+    remote = table.text("documents", "local", '"local", "remote"', "local|remote") == "remote"
+    chain = table.path("document_chain")
+    if remote and chain is None:
+        table.wrong(
+            "document_chain",
+            'is missing: documents = "remote" needs the certificates of the key that signs them',
+            'còn thiếu: documents = "remote" cần chuỗi chứng thư của khoá ký văn bản',
+        )
+    elif chain is not None and not remote:
+        table.wrong(
+            "document_chain",
+            'is for documents = "remote" only; write that, or take it out',
+            'chỉ dùng với documents = "remote"; hãy ghi thêm, hoặc bỏ đi',
+        )
+    return chain if remote else None
 
 
 def _axis(section: Section, file: TomlFile) -> AxisConfig:
@@ -313,4 +337,5 @@ def _limits(section: Section) -> Limits:
         recheck=section.span("recheck", usual.recheck),
         poison_attempts=section.whole("poison_attempts", usual.poison_attempts, 2, 100),
         recipients=section.whole("recipients", usual.recipients, 1, 100_000),
+        signing_wait=section.span("signing_wait", usual.signing_wait),
     )
