@@ -18,7 +18,7 @@ from . import exits, options, session, show
 from .words import say
 
 if TYPE_CHECKING:
-    from keys.signer import Signer
+    from keys.certificates import Certificate
     from keys.trust import Trust
 
     from ..config import Config, OrganConfig
@@ -125,6 +125,8 @@ def _check(config: Config, found: Findings, now: datetime) -> None:
         _check_trust(config, trust, found)
     for organ in config.organs.values():
         _check_organ(organ, config, directory, trust, found, now)
+        if organ.document_chain is not None:
+            _check_remote(organ, organ.document_chain, directory, trust, found, now)
     _check_brokers(config, found)
     if config.crash_points:
         found.warn(
@@ -163,14 +165,45 @@ def _check_organ(
     except DocexchangeError as error:
         found.failed(error)
         return
-    left = signer.chain[0].not_after - now
+    _check_chain(organ, organ.chain, signer.chain, directory, trust, found, now)
+
+
+def _check_remote(
+    organ: OrganConfig,
+    file: Path,
+    directory: TomlDirectory | None,
+    trust: Trust | None,
+    found: Findings,
+    now: datetime,
+) -> None:
+    """The certificates of a key that is elsewhere; that it can sign is seen only when it does."""
+    from ..edges.remotekeys import read_remote
+
+    try:
+        key = read_remote(file, now)
+    except DocexchangeError as error:
+        found.failed(error)
+        return
+    _check_chain(organ, file, key.chain, directory, trust, found, now)
+
+
+def _check_chain(
+    organ: OrganConfig,
+    file: Path,
+    chain: tuple[Certificate, ...],
+    directory: TomlDirectory | None,
+    trust: Trust | None,
+    found: Findings,
+    now: datetime,
+) -> None:
+    left = chain[0].not_after - now
     if left < EXPIRY_WARNING:
         found.warn(
-            f"{organ.chain}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
-            f"{organ.chain}: the certificate of {organ.organ_id} ends in {show.span(left)}",
+            f"{file}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
+            f"{file}: the certificate of {organ.organ_id} ends in {show.span(left)}",
         )
     if trust is not None:
-        _check_path(organ, signer, directory, trust, found, now)
+        _check_path(organ, file, chain, directory, trust, found, now)
 
 
 def _check_entry(
@@ -193,25 +226,25 @@ def _check_entry(
 
 def _check_path(
     organ: OrganConfig,
-    signer: Signer,
+    file: Path,
+    chain: tuple[Certificate, ...],
     directory: TomlDirectory | None,
     trust: Trust,
     found: Findings,
     now: datetime,
 ) -> None:
-    path = trust.path(signer.chain[0], signer.chain[1:], now)
+    path = trust.path(chain[0], chain[1:], now)
     if path.problem:
         found.problem(
-            f"{organ.chain}: bên nhận sẽ không tin chứng thư này ({path.problem}: {path.detail})",
-            f"{organ.chain}: receivers will not trust it ({path.problem}: {path.detail})",
+            f"{file}: bên nhận sẽ không tin chứng thư này ({path.problem}: {path.detail})",
+            f"{file}: receivers will not trust it ({path.problem}: {path.detail})",
         )
     elif directory is not None:
         speaks, why = directory.speaks_for(organ.organ_id, path.chain, now)
         if not speaks:
             found.problem(
-                f"{organ.chain}: theo danh mục, chứng thư này "
-                f"không ký cho {organ.organ_id} ({why})",
-                f"{organ.chain}: by the directory it may not sign for {organ.organ_id} ({why})",
+                f"{file}: theo danh mục, chứng thư này không ký cho {organ.organ_id} ({why})",
+                f"{file}: by the directory it may not sign for {organ.organ_id} ({why})",
             )
 
 

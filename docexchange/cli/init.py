@@ -33,6 +33,9 @@ key = "keys/H05/key.pem"        # private key, PEM; refused unless its mode is 0
 chain = "keys/H05/chain.pem"    # certificates, PEM, the organ's own first, without the root
 # A file whose first line opens the key; "credential:NAME" is a credential of systemd.
 # key_passphrase_file = "keys/H05/passphrase"
+# Lãnh đạo ký ở nơi khác (docexchange sign): the key above then signs receipts and statuses only.
+# documents = "remote"
+# document_chain = "keys/H05/leader-chain.pem"   # certificates of the key that signs documents
 mailroom = "mr-H05"             # vhost of its mailroom on [mailroom] url; without: CLI only
 
 # Trục liên thông: the broker where nodes meet.
@@ -68,6 +71,7 @@ hold_ahead = "24h"              # this far ahead it is held until then; beyond: 
 recheck = "5m"                  # wait before a held envelope is judged again
 poison_attempts = 3             # at this delivery of the same bytes they are kept unparsed
 recipients = 5000               # most recipients of one document
+signing_wait = "48h"            # how long a document waits for a signature that is made elsewhere
 # Bytes kept in quarantine per connection of a sender; beyond: digest, report and first 64 KiB.
 quarantine_quota = 1_073_741_824
 
