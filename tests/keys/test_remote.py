@@ -73,6 +73,7 @@ def test_no_certificates_at_all() -> None:
         (EC, base64.b64encode(DER), None, ("base64", "der")),
         (EC, b" " + base64.b64encode(EC_VALUE) + b"\r\n", EC_VALUE, ("base64",)),
     ],
+    ids=["RSA", "RSA base64", "r s", "DER", "DER base64", "r s base64"],
 )
 def test_every_form_of_a_value_is_read(
     key: object, given: bytes, value: bytes | None, was: tuple[str, ...]
@@ -124,6 +125,11 @@ def _raw_pkcs1() -> bytes:
         (RSA, PKI.signer("H05").sign(sha256(DATA).digest()), "hashed_twice"),
         (EC, P256.signer("H05").sign(sha256(DATA).digest()), "hashed_twice"),
         (RSA, PKI.signer("H05").sign(sha256(DATA).hexdigest().encode()), "hashed_twice"),
+    ],
+    ids=[
+        *("RSA cut", "empty", "huge", "EC for RSA", "RSA for EC", "DER cut"),
+        *("RSA bit", "RSA other key", "EC other key", "RSA other data", "no DigestInfo"),
+        *("EC other data", "RSA twice", "EC twice", "hex twice"),
     ],
 )
 def test_why_a_value_is_none(key: object, given: bytes, why: str) -> None:
