@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -138,6 +139,22 @@ def test_whatever_is_changed_in_a_request_it_is_refused(name: str) -> None:
         read_request(text(facts))
     assert refused.value.reason == "CHANGED_REQUEST"
     assert refused.value.vi != str(refused.value)
+
+
+def test_no_changed_byte_of_a_request_is_believed() -> None:
+    """Whatever is read is the same request: a change is refused, or it was white space."""
+    rng = random.Random(7)
+    data = json.dumps(JSON, ensure_ascii=False, indent=2).encode()
+    refused = 0
+    for _ in range(300):
+        at, byte = rng.randrange(len(data)), rng.randrange(256)
+        try:
+            read = read_request(data[:at] + bytes([byte]) + data[at + 1 :])
+        except SignatureRefused:
+            refused += 1
+        else:
+            assert read == REQUEST
+    assert refused > 250
 
 
 @pytest.mark.parametrize(

@@ -171,8 +171,8 @@ def _row(connection: Connection, tracking_id: str) -> Row:
 
 def _add(transaction: Transaction, pending: Pending) -> None:
     at = pending.submitted_at
-    blobs.put(transaction, pending.sha256, pending.data, at)
-    transaction.connection.run(_ADD, **_columns(pending))
+    blob_id = blobs.put(transaction, pending.sha256, pending.data, at)
+    transaction.connection.run(_ADD, **_columns(pending), blob_id=blob_id)
     transaction.note(
         "signature_awaited",
         pending.tracking_id,

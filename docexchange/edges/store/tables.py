@@ -223,7 +223,8 @@ signings = Table(
     _id(),
     Column("tracking_id", Text, nullable=False, unique=True),
     _text("request_id"),
-    _blob("sha256"),  # the envelope without its signature
+    _text("sha256"),  # of the envelope without its signature
+    _blob_id(),
     _int("size"),
     _text("state"),
     _text("from_organ"),

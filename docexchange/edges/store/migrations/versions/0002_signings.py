@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("tracking_id", sa.Text(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("blob_id", sa.BigInteger(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("from_organ", sa.Text(), nullable=False),
@@ -45,7 +46,7 @@ def upgrade() -> None:
         sa.Column("last_refusal", sa.Text(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["sha256"], ["blobs.sha256"]),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("tracking_id"),
     )
