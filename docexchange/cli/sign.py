@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import exits, fields, files, options, session, show, waiting
+from ..core.errors import Conflict
+from ..core.states import SigningState
+from . import exits, fields, files, options, session, show, waiting, words
 from .words import say, spoken
 
 if TYPE_CHECKING:
@@ -195,7 +197,13 @@ def export(
     from ..flow import remote
 
     with session.open_world() as (_, world):
-        request = remote.request_of(world.store.pending(ref), world)
+        view = world.store.pending(ref)
+        if view.state is not SigningState.WAITING:
+            raise Conflict(
+                f"{view.tracking_id} waits for no signature: it is {view.state}",
+                f"{view.tracking_id} không chờ ký: {words.signing(view.state)}",
+            )
+        request = remote.request_of(view, world)
     write_request(request, output, force=force)
     _print(request, as_json=as_json, file=output)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 
 from ...core.errors import Conflict, NotFound
-from ...core.events import Subject, signature_event
+from ...core.events import Subject, rfc3339, signature_event
 from ...core.model import (
     MailroomMessage,
     Origin,
@@ -181,7 +181,7 @@ def _add(transaction: Transaction, pending: Pending) -> None:
         organ=pending.from_organ,
         recipients=len(pending.recipients),
         sha256=pending.sha256,
-        until=pending.expires_at.isoformat(),
+        until=rfc3339(pending.expires_at),
     )
 
 

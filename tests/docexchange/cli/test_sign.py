@@ -242,6 +242,7 @@ def test_late_and_cancelled(office: Office, pdf: Path, tmp_path: Path, openssl: 
     assert office.run("H05", "sign", "complete", "--ref", second["tracking_id"], value).code == 5
     again = office.run("H05", "sign", "cancel", second["tracking_id"], "--reason", "Sai")
     assert again.code == 5
+    assert office.run("H05", "sign", "export", second["tracking_id"], "-o", "x").code == 5
     assert "taken back: Sai" in office.run("H05", "track", second["tracking_id"]).out
 
 
