@@ -15,20 +15,11 @@ from hashlib import new as new_hash
 from itertools import pairwise
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from keys import algorithms
-from keys.algorithms import (
-    ECDSA_SHA256,
-    ECDSA_SHA384,
-    RSA_SHA256,
-    SIGNATURES,
-    SignatureAlgorithm,
-    coordinate_size,
-    hash_of,
-    key_problem,
-)
+from keys.algorithms import SignatureAlgorithm, coordinate_size, hash_of, key_problem
 from keys.certificates import Certificate, PublicKey, load_pem
 from keys.errors import KeyUnusable
 
@@ -101,28 +92,10 @@ def remote_key(chain: tuple[Certificate, ...], algorithm: str = "") -> RemoteKey
                 f"the chain is out of order: {certificate.subject} was not issued by the next "
                 f"certificate, {issuer.subject}, but by {certificate.issuer}"
             )
-    return RemoteKey(chain, _algorithm(leaf.public_key, algorithm))
-
-
-def _algorithm(public_key: PublicKey, name: str) -> SignatureAlgorithm:
-    problem = key_problem(public_key)
+    problem = key_problem(leaf.public_key)
     if problem:
         raise KeyUnusable(f"the key may not sign: {problem}")
-    fitting = [one for one in SIGNATURES.values() if _fits(one, public_key)]
-    usual = (RSA_SHA256, ECDSA_SHA256, ECDSA_SHA384)
-    for one in fitting:
-        if one.name == name or (not name and one in usual):
-            return one
-    names = ", ".join(one.name for one in fitting)
-    raise KeyUnusable(f"this key cannot sign with {name}; it can with: {names}")
-
-
-def _fits(algorithm: SignatureAlgorithm, public_key: PublicKey) -> bool:
-    if algorithm.accepted_until is not None:  # closed, or never open
-        return False
-    if isinstance(public_key, ec.EllipticCurvePublicKey):
-        return algorithm.curve == public_key.curve.name
-    return algorithm.key_type == "rsa"
+    return RemoteKey(chain, algorithms.choice(leaf, algorithm))
 
 
 def value_size(key: RemoteKey) -> int:

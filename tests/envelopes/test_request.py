@@ -104,7 +104,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "later expiry": (_set("expires_at", "2099-01-01T00:00:00Z"), "request_id"),
     "other signing time": (_set("signing_time", "2026-06-01T00:00:01Z"), "to_sign"),
     "time without zone": (_set("signing_time", "2026-06-01T00:00:00"), "signing_time"),
-    "algorithm": (_set("algorithm", "name", "rsa-sha256"), "cannot sign with rsa-sha256"),
+    "algorithm": (_set("algorithm", "name", "rsa-sha256"), "rsa-sha256 is not for the key"),
     "digest": (_set("to_sign_digest", "hex", "00" * 32), "to_sign_digest"),
     "certificate in words": (_set("certificate", "subject", "CN=Chủ tịch"), "certificate:"),
     "no chain": (_set("chain", []), "0 certificates"),
