@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.states import State, StatusCode
-from . import exits, fields, files, options, session, show, words
+from . import exits, fields, files, options, session, show, waiting, words
 from .words import say
 
 if TYPE_CHECKING:
-    from keys.remote import RemoteKey
-
     from ..core.model import DeliveryView, Submitted
     from ..core.world import World
     from ..edges.directory import TomlDirectory
@@ -121,12 +119,12 @@ def send(
         made = fields.document(
             given, names=_names_of(world), limit=world.limits.envelope_bytes, now=now
         )
-        key = _remote(sign_later, cert, made.sender.organ_id, world, now)
+        key = waiting.key_for(sign_later, cert, made.sender.organ_id, world, now)
         submitted = asyncio.run(
             outbox.submit(made, world=world, now=now, sign_with=key, sign_within=sign_within)
         )
         if submitted.sign_by is not None:
-            _waits(submitted, world, as_json=as_json)
+            waiting.tell(submitted, world, as_json=as_json)
             raise typer.Exit(exits.Exit.DONE if wait is None else exits.Exit.LATER)
         if not as_json:
             _print(submitted, world)
@@ -136,39 +134,6 @@ def send(
         if as_json:
             show.emit("send", _json(submitted, world))
     raise typer.Exit(code)
-
-
-def _remote(
-    sign_later: bool, cert: Path | None, organ: str, world: World, now: datetime
-) -> RemoteKey | None:
-    """The key that is to sign later, None when the organ's usual way is meant."""
-    from ..edges.remotekeys import read_remote
-
-    if not sign_later and cert is None:
-        return None
-    if cert is not None:
-        return read_remote(cert, now)
-    if organ not in world.remote:
-        raise typer.BadParameter(
-            say(
-                f"--sign-later cần --cert CHAIN.pem (hoặc organs.{organ}.document_chain)",
-                f"--sign-later needs --cert CHAIN.pem (or organs.{organ}.document_chain)",
-            )
-        )
-    return world.remote[organ]
-
-
-def _waits(submitted: Submitted, world: World, *, as_json: bool) -> None:
-    """Tell that a document is not queued but waits for its signature, and what to do."""
-    from .waiting import number_of, pending_json, why
-
-    view = world.store.pending(submitted.tracking_id)
-    if as_json:
-        facts = {"duplicate": submitted.duplicate, "waiting_for_signature": True}
-        show.emit("send", {**pending_json(view), **facts})
-        return
-    show.note(f"◌ {show.plain(number_of(view))}: {show.plain(why(view, session.now()))}")
-    show.out(submitted.tracking_id)
 
 
 def _names_of(world: World) -> Callable[[str], str]:

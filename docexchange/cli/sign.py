@@ -158,7 +158,7 @@ def write_request(request: SigningRequest, path: Path, *, force: bool) -> None:
     """Write a request where nobody else reads it: it holds the document."""
     import json
 
-    from envelopes.request import as_json
+    from envelopes.request_json import as_json
 
     text = json.dumps(as_json(request), ensure_ascii=False, indent=2) + "\n"
     files.write_all({path: text.encode()}, force=force, mode=0o600)
@@ -209,13 +209,13 @@ def export(
 
 
 def _read(path: Path) -> SigningRequest:
-    from envelopes.request import read_request
+    from envelopes.request_json import read_request
 
     return read_request(files.read_bounded(path, REQUEST_LIMIT), limit=DOCUMENT_LIMIT)
 
 
 def _print(request: SigningRequest, *, as_json: bool, file: Path) -> None:
-    from envelopes.request import as_json as whole
+    from envelopes.request_json import as_json as whole
     from envelopes.request_words import in_words
 
     facts = whole(request)

@@ -1,5 +1,5 @@
 """Documents that wait for a signature made elsewhere (chờ ký): `sign list`, `sign cancel`, and how
-`track` and `list` show them.
+`send`, `track` and `list` show them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,10 @@ from .explain import print_timeline
 from .words import say
 
 if TYPE_CHECKING:
-    from ..core.model import PendingView
+    from keys.remote import RemoteKey
+
+    from ..core.model import PendingView, Submitted
+    from ..core.world import World
     from ..edges.store import SqlStore
 
 LAPSED_FOR = timedelta(days=7)  # an expired document stands so long among what needs a person
@@ -98,6 +102,40 @@ def cancel(
         return
     text = say("thôi chờ ký; không gửi", "waits for no signature any more; not sent")
     show.out(f"{show.paint('✔', 'good')} {show.plain(number_of(view))}: {text}")
+
+
+# -- for send ----------------------------------------------------------------------------------
+
+
+def key_for(
+    sign_later: bool, cert: Path | None, organ: str, world: World, now: datetime
+) -> RemoteKey | None:
+    """The key that is to sign later, None when the organ's usual way is meant."""
+    from ..edges.remotekeys import read_remote
+
+    if not sign_later and cert is None:
+        return None
+    if cert is not None:
+        return read_remote(cert, now)
+    if organ not in world.remote:
+        raise typer.BadParameter(
+            say(
+                f"--sign-later cần --cert CHAIN.pem (hoặc organs.{organ}.document_chain)",
+                f"--sign-later needs --cert CHAIN.pem (or organs.{organ}.document_chain)",
+            )
+        )
+    return world.remote[organ]
+
+
+def tell(submitted: Submitted, world: World, *, as_json: bool) -> None:
+    """Tell that a document is not queued but waits for its signature, and what to do."""
+    view = world.store.pending(submitted.tracking_id)
+    if as_json:
+        facts = {"duplicate": submitted.duplicate, "waiting_for_signature": True}
+        show.emit("send", {**pending_json(view), **facts})
+        return
+    show.note(f"◌ {show.plain(number_of(view))}: {show.plain(why(view, session.now()))}")
+    show.out(submitted.tracking_id)
 
 
 # -- for track and list ------------------------------------------------------------------------

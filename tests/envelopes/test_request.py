@@ -1,4 +1,4 @@
-"""envelopes/request.py: a signing request is bound to the bytes; its answer makes the envelope."""
+"""envelopes/request*.py: a signing request is bound to the bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from envelopes.dsig import _ORDERS
 from envelopes.errors import Malformed, RequestExpired, SignatureRefused
 from envelopes.pack import pack
 from envelopes.report import Indication
-from envelopes.request import SigningRequest, as_json, ask, complete, read_request, restore
+from envelopes.request import SigningRequest, ask, complete, restore
+from envelopes.request_json import as_json, read_request
 from envelopes.request_words import in_words
 from envelopes.verify import verify
 from keys.remote import load_remote_key
