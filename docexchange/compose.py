@@ -17,7 +17,7 @@ from .core.errors import Deferred
 from .core.ports import Clock, Keyring
 from .core.world import World
 from .edges.directory import TomlDirectory
-from .edges.keyring import FileKeyring, load_trust
+from .edges.keyring import OrganKeyring, load_trust
 from .edges.remotekeys import load_remote
 from .edges.store import SqlStore
 
@@ -86,7 +86,7 @@ def build_world(config: Config, store: SqlStore, clock: Clock) -> World:
         ConfigError, PermissionRefused: of directory, keys or trust; the text names the file.
     """
     trust, _ = load_trust(config.trust)
-    keyring = FileKeyring.load(config.organs, clock.now())
+    keyring = OrganKeyring.load(config.key_sources, clock.now())
     return World(
         store=store,
         directory=TomlDirectory.load(config.directory),

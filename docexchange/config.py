@@ -17,10 +17,12 @@ from .core.errors import ConfigError
 from .core.policy import Limits
 from .core.schedule import Schedule
 from .edges.files import read_private
+from .edges.keysource import SESSIONS, KeySource, PemKey, Pkcs12Key, Secret, TokenSource
 from .edges.tomlfile import Section, TomlFile
 
 LANGUAGES = ("vi", "en")
 NODE_FORM = r"[A-Za-z0-9_-]{1,64}"  # it becomes part of queue names
+VARIABLE_FORM = r"[A-Za-z_][A-Za-z0-9_]*"
 VHOST_FORM = r"[A-Za-z0-9._-]{1,128}"  # it becomes the path of an address
 STORE_FILE = "store.sqlite3"
 QUARANTINE_QUOTA = 2**30  # bytes; 1,000 envelopes of 1 MiB are more than a person looks through
@@ -32,18 +34,14 @@ class OrganConfig:
 
     Args:
         organ_id: its code.
-        key: PEM file of its private key, readable by us alone.
-        chain: PEM file of its certificates, leaf first.
-        key_passphrase_file: file whose first line opens the key, or None.
+        signer: where its key lies.
         mailroom: vhost of its mailroom on mailroom.url, or "".
         document_chain: PEM file of the certificates that sign its documents when that key is
             elsewhere (documents = "remote"); None when the node signs them itself.
     """
 
     organ_id: str
-    key: Path
-    chain: Path
-    key_passphrase_file: Path | None = None
+    signer: KeySource
     mailroom: str = ""
     document_chain: Path | None = None
 
@@ -137,6 +135,11 @@ class Config:
         """The store's file."""
         return self.data / STORE_FILE
 
+    @property
+    def key_sources(self) -> Mapping[str, KeySource]:
+        """Where the key of each organ lies."""
+        return {organ.organ_id: organ.signer for organ in self.organs.values()}
+
     def mailroom_of(self, organ_id: str) -> str | None:
         """Vhost of an organ's mailroom, None when it has none or is not ours."""
         organ = self.organs.get(organ_id)
@@ -203,13 +206,10 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
         table = section.section(name)
         organs[name] = OrganConfig(
             organ_id=name,
-            key=table.path("key") or Path(),
-            chain=table.path("chain") or Path(),
-            key_passphrase_file=table.path("key_passphrase_file"),
+            signer=_signer(table),
             mailroom=table.text("mailroom", form="A-Z a-z 0-9 . _ -", pattern=VHOST_FORM),
             document_chain=_document_chain(table),
         )
-        table.required("key", "chain")
         if table.has("mailroom") and not mailrooms:
             table.wrong(
                 "mailroom",
@@ -224,6 +224,89 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
             'chưa có cơ quan nào; viết [organs."H05"] key = "...", chain = "..."',
         )
     return organs
+
+
+def _signer(table: Section) -> KeySource:
+    """Where an organ's key lies: exactly one of key, pkcs12 and pkcs11."""
+    key, file, chain = table.path("key"), table.path("pkcs12"), table.path("chain")
+    token = table.section("pkcs11")
+    passphrase = _secret(table, "passphrase")
+    older = table.path("key_passphrase_file", secret=True)  # its name until 0.1
+    algorithm = _algorithm(table)
+    given = [name for name in ("key", "pkcs12", "pkcs11") if table.has(name)]
+    if older is not None and (passphrase.file or passphrase.variable):
+        _beside(table, "key_passphrase_file", "passphrase_file")
+    for name in given[1:]:
+        _beside(table, name, given[0])
+    if not given:
+        table.wrong(
+            "key",
+            'is missing (or pkcs12 = "...", or a table pkcs11)',
+            'còn thiếu (hoặc pkcs12 = "...", hoặc bảng pkcs11)',
+        )
+    opens = Secret(older, "") if older else passphrase
+    if given[:1] == ["pkcs12"]:
+        return Pkcs12Key(file or Path(), chain, opens, algorithm)
+    if given[:1] == ["pkcs11"]:
+        for name in ("passphrase_file", "passphrase_env", "key_passphrase_file"):
+            if table.has(name):
+                table.wrong(
+                    name,
+                    "is for key files; a token has pkcs11.pin_file or pkcs11.pin_env",
+                    "dùng cho tệp khoá; token dùng pkcs11.pin_file hoặc pkcs11.pin_env",
+                )
+        return _token(token, chain, algorithm)
+    table.required("chain")
+    return PemKey(key or Path(), chain or Path(), opens, algorithm)
+
+
+def _token(table: Section, chain: Path | None, algorithm: str) -> TokenSource:
+    source = TokenSource(
+        module=table.path("module") or Path(),
+        pin=_secret(table, "pin"),
+        token=table.text("token"),
+        slot=table.whole("slot", 0, 0, 2**63) if table.has("slot") else None,
+        key=table.text("key"),
+        key_id=table.text("key_id", form="hex, as 0a1b", pattern=r"([0-9a-fA-F]{2})+"),
+        chain=chain,
+        sessions=table.whole("sessions", SESSIONS, 1, 64),
+        algorithm=algorithm,
+    )
+    table.required("module")
+    for one, other in (("token", "slot"), ("key", "key_id"), ("pin_file", "pin_env")):
+        if not table.has(one) and not table.has(other):
+            table.wrong(one, f"is missing (or {other})", f"còn thiếu (hoặc {other})")
+    if table.has("token") and table.has("slot"):
+        _beside(table, "slot", "token")
+    table.close()
+    return source
+
+
+def _secret(table: Section, name: str) -> Secret:
+    """Where a passphrase or PIN is; what stands there is never repeated: it may be the secret."""
+    variable = table.text(
+        f"{name}_env",
+        form="the name of an environment variable",
+        pattern=VARIABLE_FORM,
+        secret=True,
+    )
+    file = table.path(f"{name}_file", secret=True)
+    if file is not None and variable:
+        _beside(table, f"{name}_env", f"{name}_file")
+    return Secret(file, variable)
+
+
+def _algorithm(table: Section) -> str:
+    if not table.has("algorithm"):
+        return table.text("algorithm")
+    from keys.algorithms import names as algorithm_names
+
+    names = algorithm_names()
+    return table.text("algorithm", form=", ".join(names), pattern="|".join(names))
+
+
+def _beside(table: Section, name: str, other: str) -> None:
+    table.wrong(name, f"stands beside {other}; keep one", f"có cả {other}; chỉ giữ một trong hai")
 
 
 def _document_chain(table: Section) -> Path | None:

@@ -41,8 +41,8 @@ START: Final = f'<ds:Signature xmlns:ds="{DS}" Id="Signature">'.encode()
 END: Final = b"</ds:Signature>"
 
 # {ds} and {xades} are the declarations of an element that stands alone, else nothing.
-_ALONE: Final = {"ds": f' xmlns:ds="{DS}"', "xades": f' xmlns:xades="{XADES}"'}
-_INSIDE: Final = {"ds": "", "xades": ""}
+_ALONE: Final = {"{ds}": f' xmlns:ds="{DS}"', "{xades}": f' xmlns:xades="{XADES}"'}
+_INSIDE: Final = {"{ds}": "", "{xades}": ""}
 
 _DIGEST = (
     '<ds:DigestMethod Algorithm="{digest_method}"></ds:DigestMethod>'
@@ -89,6 +89,17 @@ _SIGNATURE = (
     + _SIGNED_PROPERTIES
     + "</xades:QualifyingProperties></ds:Object></ds:Signature>"
 )
+
+
+def _declared(template: str, declarations: Mapping[str, str]) -> str:
+    for hole, declaration in declarations.items():
+        template = template.replace(hole, declaration)
+    return template
+
+
+_WHOLE: Final = _declared(_SIGNATURE, _INSIDE)
+_INFO_ALONE: Final = _declared(_SIGNED_INFO, _ALONE)
+_PROPERTIES_ALONE: Final = _declared(_SIGNED_PROPERTIES, _ALONE)
 
 
 # -- build ------------------------------------------------------------------------------------
@@ -143,13 +154,13 @@ def prepare(
         "commitment": _COMMITMENT if receipt else "",
     }
     fields["properties_digest"] = digest_text(digest, _properties(fields))
-    return Unsigned(_fill(_SIGNED_INFO, _ALONE, fields), algorithm, fields)
+    return Unsigned(_fill(_INFO_ALONE, fields), algorithm, fields)
 
 
 def complete(unsigned: Unsigned, value: bytes) -> bytes:
     """The ds:Signature element with its value (xmldsig SignatureValue bytes)."""
     fields = {**unsigned.fields, "value": _text(normal(unsigned.algorithm, value))}
-    return _fill(_SIGNATURE, _INSIDE, fields)
+    return _fill(_WHOLE, fields)
 
 
 @lru_cache(maxsize=1024)
@@ -165,14 +176,19 @@ def named(chain: tuple[Certificate, ...], digest: DigestAlgorithm) -> tuple[str,
 
 def _properties(fields: Mapping[str, str]) -> bytes:
     """Canonical SignedProperties: alone, each ds: element in it declares its prefix."""
-    digests = fields["certificate_digests"]
+    digests = _alone(fields["certificate_digests"])
+    return _fill(_PROPERTIES_ALONE, {**fields, "certificate_digests": digests})
+
+
+@lru_cache(maxsize=1024)
+def _alone(digests: str) -> str:
     for element in ("<ds:DigestMethod", "<ds:DigestValue"):
-        digests = digests.replace(element, element + _ALONE["ds"])
-    return _fill(_SIGNED_PROPERTIES, _ALONE, {**fields, "certificate_digests": digests})
+        digests = digests.replace(element, element + _ALONE["{ds}"])
+    return digests
 
 
-def _fill(template: str, declarations: Mapping[str, str], fields: Mapping[str, str]) -> bytes:
-    return template.format(**declarations, **fields).encode("ascii")
+def _fill(template: str, fields: Mapping[str, str]) -> bytes:
+    return template.format_map(fields).encode("ascii")
 
 
 def _time_text(time: datetime) -> str:
@@ -255,7 +271,7 @@ class Signature:
 
     def signed_info(self) -> bytes:
         """Canonical SignedInfo: what the value signs."""
-        return _fill(_SIGNED_INFO, _ALONE, self.fields)
+        return _fill(_INFO_ALONE, self.fields)
 
     def signed_properties(self) -> bytes:
         """Canonical SignedProperties: what the second reference digests."""

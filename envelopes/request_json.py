@@ -84,7 +84,7 @@ def read_request(data: bytes, *, limit: int = BYTES_MAX) -> SigningRequest:
         what = f"{type(error).__name__} {error}"
         raise _changed(f"not of {SCHEMA}: {what}", f"không đúng {SCHEMA}: {what}") from error
     except KeysError as error:
-        raise _changed(f"its certificates: {error}", f"chứng thư trong đó: {error}") from error
+        raise _changed(f"its certificates: {error}", f"chứng thư trong đó: {error.vi}") from error
     derived = as_json(request)
     wrong = [key for key in {**derived, **given} if derived.get(key) != given.get(key)]
     if wrong:

@@ -138,6 +138,11 @@ def accepted(algorithm: DigestAlgorithm | SignatureAlgorithm, at: datetime) -> b
     return begun and (algorithm.accepted_until is None or at < algorithm.accepted_until)
 
 
+def names() -> tuple[str, ...]:
+    """The names of the algorithms that some key may sign with, as a setting gives them."""
+    return tuple(one.name for one in SIGNATURES.values() if one.digest in _HASHES)
+
+
 def choices(certificate: Certificate) -> tuple[SignatureAlgorithm, ...]:
     """What the key of a certificate may sign with, the default first; () when it may not at all."""
     return tuple(
@@ -153,11 +158,14 @@ def choice(certificate: Certificate, name: str = "") -> SignatureAlgorithm:
     """
     fitting = {one.name: one for one in choices(certificate)}
     if not fitting:
-        raise KeyUnusable(f"the key may not sign: {key_problem(certificate.public_key)}")
+        problem = key_problem(certificate.public_key)
+        raise KeyUnusable(f"the key may not sign: {problem}", f"khoá không được ký: {problem}")
     if name and name not in fitting:
         raise KeyUnusable(
             f"{name} is not for the key of {certificate.subject} ({key_name(certificate)}): "
-            f"choose one of {', '.join(fitting)}"
+            f"choose one of {', '.join(fitting)}",
+            f"khoá của {certificate.subject} ({key_name(certificate)}) không ký bằng {name} được: "
+            f"chọn một trong: {', '.join(fitting)}",
         )
     return fitting[name or next(iter(fitting))]
 

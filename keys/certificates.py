@@ -19,6 +19,7 @@ from typing import TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, PublicKeyAlgorithmOID
 
 from keys.errors import CertificateUnusable
@@ -160,6 +161,11 @@ def _names_revocation(parsed: x509.Certificate) -> bool:
         return True
     access = _extension(parsed, x509.AuthorityInformationAccess) or ()
     return any(entry.access_method == AuthorityInformationAccessOID.OCSP for entry in access)
+
+
+def spki(public_key: PublicKey) -> bytes:
+    """A public key as DER SubjectPublicKeyInfo: equal bytes, equal key."""
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def load_pem(data: bytes) -> tuple[Certificate, ...]:

@@ -12,11 +12,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -27,15 +25,13 @@ from cryptography.x509.oid import NameOID
 
 from keys.certificates import ORGANIZATION_IDENTIFIER, Certificate
 from keys.errors import CertificateUnusable
-from keys.signer import PrivateKey
+from keys.private import KeyKind, PrivateKey, new_key
 
 DEMO_ROOT = "DEMO docexchange root - not for real documents"
 DEMO_ISSUING = "DEMO docexchange issuing - not for real documents"
 BACKDATED = timedelta(minutes=10)  # validity begins before `now`, for clocks that run behind
 YEAR = timedelta(days=365)
 NAME_BYTES_MAX = 64  # RFC 5280, appendix A, ub-common-name; cryptography counts UTF-8 bytes
-
-KeyKind = Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384"]
 
 # An OrganId of QCVN 102 as a folder: letters and digits between single dots, never a path.
 _ORGAN_ID = re.compile(r"[A-Z0-9]{1,16}(\.[A-Z0-9]{1,16}){0,7}")
@@ -128,14 +124,6 @@ def _check_organ(organ_id: str, name: str) -> None:
             f"the name of {organ_id} has {length} bytes in UTF-8: 1 to {NAME_BYTES_MAX} fit; "
             "shorten it"
         )
-
-
-def new_key(kind: KeyKind) -> PrivateKey:
-    """Make a private key; an RSA key takes a noticeable part of a second, a large one seconds."""
-    if kind.startswith("rsa"):
-        bits = int(kind.removeprefix("rsa"))
-        return rsa.generate_private_key(public_exponent=65537, key_size=bits)
-    return ec.generate_private_key(ec.SECP384R1() if kind == "p384" else ec.SECP256R1())
 
 
 def issue_root(name: str, key: PrivateKey, start: datetime, end: datetime) -> Issued:

@@ -12,7 +12,6 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import new as new_hash
-from itertools import pairwise
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from keys import algorithms
 from keys.algorithms import SignatureAlgorithm, coordinate_size, hash_of, key_problem
 from keys.certificates import Certificate, PublicKey, load_pem
+from keys.chain import require_fit, without_root
 from keys.errors import KeyUnusable
 
 VALUE_BYTES_MAX = 8192  # of a value as it is given; RSA 8192 in base64 has 1,368
@@ -60,10 +60,7 @@ def load_remote_key(chain_pem: bytes, algorithm: str = "") -> RemoteKey:
         KeyUnusable: as `remote_key`.
         CertificateUnusable: the chain cannot be read.
     """
-    chain = load_pem(chain_pem)
-    return remote_key(
-        chain[:-1] if len(chain) > 1 and chain[-1].is_self_signed else chain, algorithm
-    )
+    return remote_key(without_root(load_pem(chain_pem)), algorithm)
 
 
 def remote_key(chain: tuple[Certificate, ...], algorithm: str = "") -> RemoteKey:
@@ -81,20 +78,10 @@ def remote_key(chain: tuple[Certificate, ...], algorithm: str = "") -> RemoteKey
             algorithm; or the chain is out of order.
     """
     leaf = chain[0]
-    if not leaf.may_sign:
-        raise KeyUnusable(
-            f"the certificate {leaf.subject} may not sign: its KeyUsage has neither "
-            "digitalSignature nor nonRepudiation"
-        )
-    for certificate, issuer in pairwise(chain):
-        if not certificate.issued_by(issuer):
-            raise KeyUnusable(
-                f"the chain is out of order: {certificate.subject} was not issued by the next "
-                f"certificate, {issuer.subject}, but by {certificate.issuer}"
-            )
     problem = key_problem(leaf.public_key)
     if problem:
-        raise KeyUnusable(f"the key may not sign: {problem}")
+        raise KeyUnusable(f"the key may not sign: {problem}", f"khoá không được ký: {problem}")
+    require_fit(leaf.public_key, chain)
     return RemoteKey(chain, algorithms.choice(leaf, algorithm))
 
 

@@ -1,37 +1,25 @@
-"""Who signs: the `Signer` protocol, and a signer whose key is in memory.
+"""Who signs: the `Signer` protocol, and signers whose key is in memory.
 
-Owns the match of a key with its certificate chain. Bytes of files and passphrases are given to it;
-file modes, tokens and the question whose signer it is are for the keyring.
+Bytes of files and passphrases are given to it; file modes, tokens and the question whose signer it
+is are for the keyring. A key on a token: `keys.token`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
 
-from keys.algorithms import (
-    SignatureAlgorithm,
-    choice,
-    coordinate_size,
-    hash_of,
-    key_problem,
-    rsa_padding,
-)
-from keys.certificates import Certificate, PublicKey, load_pem
+from keys import algorithms
+from keys.algorithms import SignatureAlgorithm, choice, coordinate_size, hash_of, rsa_padding
+from keys.certificates import Certificate, load_pem
+from keys.chain import order, require_fit, without_root
 from keys.errors import KeyUnusable
+from keys.private import PrivateKey, open_pem, open_pkcs12
 
-PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+TRIAL = b"docexchange: a trial signature, no document"  # can be taken for no SignedInfo
 
 
 class Signer(Protocol):
@@ -47,6 +35,11 @@ class Signer(Protocol):
         """The one algorithm it signs with."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Whether signing waits for something outside this process: not for an event loop."""
+        ...
+
     def sign(self, data: bytes) -> bytes:
         """Sign data; returns the bytes of an xmldsig SignatureValue."""
         ...
@@ -59,6 +52,11 @@ class SoftwareSigner:
     chain: tuple[Certificate, ...]
     algorithm: SignatureAlgorithm
     key: PrivateKey = field(repr=False)
+
+    @property
+    def waits(self) -> bool:
+        """False: it computes."""
+        return False
 
     def sign(self, data: bytes) -> bytes:
         """Sign data; an ECDSA value is r || s, each as long as the curve's order.
@@ -85,66 +83,57 @@ def load_signer(
         key_pem: PKCS#8, PKCS#1 or SEC 1 key, PEM.
         chain_pem: certificates, PEM, leaf first; a self-signed root at the end is left out.
         passphrase: opens the key; None when it is not encrypted.
-        algorithm: name of one in `keys.algorithms`, as "rsa-pss-sha256"; "" for the default of
-            the key: rsa-sha256, or the one of its curve.
+        algorithm: its name in `keys.algorithms`, "" for the usual one of the key.
 
     Raises:
-        KeyUnusable: the key cannot be opened, is too weak, of another type, or does not belong
-            to the chain; the chain is out of order; or the algorithm is not for the key.
+        KeyUnusable: the key cannot be opened, is too weak, of another type, does not belong
+            to the chain or cannot do the algorithm; or the chain is out of order.
         CertificateUnusable: the chain cannot be read.
     """
-    key = _open(key_pem, passphrase)
-    problem = key_problem(key.public_key())
-    if problem:
-        raise KeyUnusable(f"the key may not sign: {problem}")
-    chain = _without_root(load_pem(chain_pem))
-    _check_leaf(key, chain[0])
-    _check_order(chain)
+    key = open_pem(key_pem, passphrase)
+    chain = without_root(load_pem(chain_pem))
+    require_fit(key.public_key(), chain)
     return SoftwareSigner(chain, choice(chain[0], algorithm), key)
 
 
-def _open(key_pem: bytes, passphrase: bytes | None) -> PrivateKey:
-    try:
-        key = load_pem_private_key(key_pem, passphrase)
-    except TypeError as error:
-        if passphrase is None:
-            raise KeyUnusable("the key is encrypted: give its passphrase") from error
-        raise KeyUnusable("a passphrase is given, but the key is not encrypted") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        reason = "wrong passphrase, or not a PEM private key" if passphrase else "not a PEM key"
-        raise KeyUnusable(f"the key cannot be opened ({reason}): {error}") from error
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise KeyUnusable(f"the key may not sign: {key_problem(key.public_key())}")
-    return key
+def load_pkcs12_signer(
+    data: bytes,
+    *,
+    passphrase: bytes | None = None,
+    chain_pem: bytes | None = None,
+    algorithm: str = "",
+) -> SoftwareSigner:
+    """Make a signer of a PKCS#12 file, whose certificates may stand in any order.
+
+    Args:
+        data: the file.
+        passphrase: opens it; None when it has none.
+        chain_pem: certificates to take instead of the file's, None to take the file's.
+        algorithm: as for `load_signer`.
+
+    Raises:
+        KeyUnusable, CertificateUnusable: as `load_signer`, and as `keys.private.open_pkcs12`.
+    """
+    opened = open_pkcs12(data, passphrase)
+    public_key = opened.key.public_key()
+    chain = order(public_key, load_pem(chain_pem) if chain_pem else opened.certificates)
+    require_fit(public_key, chain)
+    return SoftwareSigner(chain, choice(chain[0], algorithm), opened.key)
 
 
-def _without_root(chain: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
-    if len(chain) > 1 and chain[-1].is_self_signed:
-        return chain[:-1]
-    return chain
+def require_signs(signer: Signer) -> None:
+    """Let a signer sign something worthless and verify it with its own certificate.
 
-
-def _check_leaf(key: PrivateKey, leaf: Certificate) -> None:
-    if _spki(key.public_key()) != _spki(leaf.public_key):
+    Raises:
+        KeyUnusable: the value is not of the certificate's key.
+        Whatever the signer raises.
+    """
+    leaf = signer.chain[0]
+    value = signer.sign(TRIAL)
+    if not algorithms.verify(signer.algorithm, leaf.public_key, value, TRIAL):
         raise KeyUnusable(
-            f"the key does not belong to the first certificate of the chain ({leaf.subject}): "
-            "put the organ's own certificate first, or give the key that belongs to it"
+            f"a trial signature does not verify with the certificate {leaf.subject}: the key is "
+            "another one; check which key the signer uses",
+            f"chữ ký thử không khớp chứng thư {leaf.subject}: khoá là của chứng thư khác; "
+            "kiểm tra lại khoá được dùng",
         )
-    if not leaf.may_sign:
-        raise KeyUnusable(
-            f"the certificate {leaf.subject} may not sign: its KeyUsage has neither "
-            "digitalSignature nor nonRepudiation"
-        )
-
-
-def _check_order(chain: Sequence[Certificate]) -> None:
-    for certificate, issuer in pairwise(chain):
-        if not certificate.issued_by(issuer):
-            raise KeyUnusable(
-                f"the chain is out of order: {certificate.subject} was not issued by the next "
-                f"certificate, {issuer.subject}, but by {certificate.issuer}"
-            )
-
-
-def _spki(public_key: PublicKey) -> bytes:
-    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -248,11 +248,11 @@ def _unfit_chain(chain: Sequence[Certificate]) -> tuple[Problem, str]:
         weakness = key_problem(certificate.public_key)
         if weakness:
             return "CRYPTO_CONSTRAINTS_FAILURE", f"{certificate.subject}: {weakness}"
-    unfit = _unfit_leaf(chain[0])
+    unfit = unfit_leaf(chain[0])
     return ("CHAIN_CONSTRAINTS_FAILURE", f"{chain[0].subject}: {unfit}") if unfit else ("", "")
 
 
-def _unfit_leaf(leaf: Certificate) -> str:
+def unfit_leaf(leaf: Certificate) -> str:
     """Why a certificate may not sign documents, whoever issued it.
 
     Source: RFC 5280, clauses 4.2.1.3 and 4.2.1.12. Ours: a CA signs certificates only.

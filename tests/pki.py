@@ -29,16 +29,15 @@ from keys.demo_ca import (
     ORGAN_USAGE,
     YEAR,
     Issued,
-    KeyKind,
     authority_extensions,
     issue,
     issue_authority,
     issue_root,
     key_usage,
-    new_key,
     organ_name,
 )
-from keys.signer import PrivateKey, SoftwareSigner
+from keys.private import KeyKind, PrivateKey, new_key
+from keys.signer import SoftwareSigner
 from keys.trust import Trust, TrustAnchor
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)

@@ -156,16 +156,23 @@ def _check_organ(
     found: Findings,
     now: datetime,
 ) -> None:
+    from keys.errors import KeysError
+    from keys.signer import require_signs
+
     from ..edges.keyring import open_signer
 
     if directory is not None:
         _check_entry(organ, config, directory, found)
     try:
-        signer = open_signer(organ, now)
+        signer = open_signer(organ.signer, now)
+        require_signs(signer)
     except DocexchangeError as error:
         found.failed(error)
         return
-    _check_chain(organ, organ.chain, signer.chain, directory, trust, found, now)
+    except KeysError as error:
+        found.problem(f"{organ.signer.where}: {error.vi}", f"{organ.signer.where}: {error}")
+        return
+    _check_chain(organ, organ.signer.where, signer.chain, directory, trust, found, now)
 
 
 def _check_remote(
@@ -184,12 +191,12 @@ def _check_remote(
     except DocexchangeError as error:
         found.failed(error)
         return
-    _check_chain(organ, file, key.chain, directory, trust, found, now)
+    _check_chain(organ, str(file), key.chain, directory, trust, found, now)
 
 
 def _check_chain(
     organ: OrganConfig,
-    file: Path,
+    where: str,
     chain: tuple[Certificate, ...],
     directory: TomlDirectory | None,
     trust: Trust | None,
@@ -199,11 +206,11 @@ def _check_chain(
     left = chain[0].not_after - now
     if left < EXPIRY_WARNING:
         found.warn(
-            f"{file}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
-            f"{file}: the certificate of {organ.organ_id} ends in {show.span(left)}",
+            f"{where}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
+            f"{where}: the certificate of {organ.organ_id} ends in {show.span(left)}",
         )
     if trust is not None:
-        _check_path(organ, file, chain, directory, trust, found, now)
+        _check_path(organ, where, chain, directory, trust, found, now)
 
 
 def _check_entry(
@@ -226,7 +233,7 @@ def _check_entry(
 
 def _check_path(
     organ: OrganConfig,
-    file: Path,
+    where: str,
     chain: tuple[Certificate, ...],
     directory: TomlDirectory | None,
     trust: Trust,
@@ -236,15 +243,15 @@ def _check_path(
     path = trust.path(chain[0], chain[1:], now)
     if path.problem:
         found.problem(
-            f"{file}: bên nhận sẽ không tin chứng thư này ({path.problem}: {path.detail})",
-            f"{file}: receivers will not trust it ({path.problem}: {path.detail})",
+            f"{where}: bên nhận sẽ không tin chứng thư này ({path.problem}: {path.detail})",
+            f"{where}: receivers will not trust it ({path.problem}: {path.detail})",
         )
     elif directory is not None:
         speaks, why = directory.speaks_for(organ.organ_id, path.chain, now)
         if not speaks:
             found.problem(
-                f"{file}: theo danh mục, chứng thư này không ký cho {organ.organ_id} ({why})",
-                f"{file}: by the directory it may not sign for {organ.organ_id} ({why})",
+                f"{where}: theo danh mục, chứng thư này không ký cho {organ.organ_id} ({why})",
+                f"{where}: by the directory it may not sign for {organ.organ_id} ({why})",
             )
 
 

@@ -128,7 +128,7 @@ def sentence(error: BaseException) -> str:
         found = "\n".join(f"  {candidate}" for candidate in error.candidates)
         text = say("Tên này khớp nhiều văn bản; chọn một:", "Several documents fit; choose one:")
         return f"{text}\n{found}"
-    elif isinstance(error, DocexchangeError | SignatureRefused):
+    elif isinstance(error, DocexchangeError | KeysError | SignatureRefused):
         text = say(error.vi, str(error))
     elif isinstance(error, KeyboardInterrupt):
         text = say("đã dừng", "interrupted")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..core.errors import Conflict
@@ -44,15 +44,20 @@ def write_all(files: Mapping[Path, bytes], *, force: bool = False, mode: int = 0
         Conflict: a file is there and `force` is not given; nothing was written.
         OSError: a write failed; earlier files stay.
     """
-    there = [path for path in files if path.exists() or path.is_symlink()]
+    refuse_existing(files, force=force)
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, data, mode, force=force)
+
+
+def refuse_existing(paths: Iterable[Path], *, force: bool = False) -> None:
+    """Raise Conflict when one of the files is there already and `force` is not given."""
+    there = [path for path in paths if path.exists() or path.is_symlink()]
     if there and not force:
         raise Conflict(
             f"{there[0]} is there already; --force overwrites",
             f"{there[0]} đã có sẵn; --force để ghi đè",
         )
-    for path, data in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path, data, mode, force=force)
 
 
 def write(path: Path, data: bytes, mode: int = 0o644, *, force: bool = False) -> None:

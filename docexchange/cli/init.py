@@ -31,12 +31,32 @@ lang = "vi"                     # vi | en: what people read; JSON never changes
 [organs."H05"]
 key = "keys/H05/key.pem"        # private key, PEM; refused unless its mode is 0600 (exit 77)
 chain = "keys/H05/chain.pem"    # certificates, PEM, the organ's own first, without the root
-# A file whose first line opens the key; "credential:NAME" is a credential of systemd.
-# key_passphrase_file = "keys/H05/passphrase"
+# A file (0600) whose first line opens the key; "credential:NAME" is a credential of systemd.
+# passphrase_file = "keys/H05/passphrase"
+# Or an environment variable that holds it; a file is better: an environment is inherited.
+# passphrase_env = "H05_PASSPHRASE"
+# What it signs with, if its key can do more than one: rsa-sha256 (usual), rsa-pss-sha256, ...;
+# every name: keys/README.md. xmlsec1 of Debian 12 cannot verify PSS.
+# algorithm = "rsa-sha256"
+# Instead of key: a PKCS#12 file (.p12, .pfx; 0600) with key and certificates. chain may then be
+# left out; passphrase_file or passphrase_env opens it.
+# pkcs12 = "keys/H05/H05.p12"
 # Lãnh đạo ký ở nơi khác (docexchange sign): the key above then signs receipts and statuses only.
 # documents = "remote"
 # document_chain = "keys/H05/leader-chain.pem"   # certificates of the key that signs documents
 mailroom = "mr-H05"             # vhost of its mailroom on [mailroom] url; without: CLI only
+
+# Instead of key and pkcs12: a key on a token or HSM that speaks PKCS#11. chain above may then be
+# left out if the certificates are on the token. Needs: pip install 'docexchange[pkcs11]'
+# [organs."H05".pkcs11]
+# module = "/usr/lib/softhsm/libsofthsm2.so"    # library of the token's maker
+# token = "H05"                 # label of the token; or slot = 0, the number of its slot
+# slot = 0
+# key = "H05 2026"              # label of the private key; or key_id, its CKA_ID in hex; or both
+# key_id = "01"
+# pin_file = "keys/H05/pin"     # first line of a file (0600), or "credential:NAME"; or pin_env
+# pin_env = "H05_PIN"
+# sessions = 4                  # signatures in hand at once; a USB token may allow only 1
 
 # Trục liên thông: the broker where nodes meet.
 [axis]

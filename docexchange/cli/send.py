@@ -286,12 +286,13 @@ def pack(
     from envelopes.pack import with_trace
 
     from ..edges.directory import TomlDirectory
-    from ..edges.keyring import PemFiles, open_signer
+    from ..edges.keyring import open_signer
+    from ..edges.keysource import PemKey, Secret
 
     now = session.now()
     organs = TomlDirectory.load(directory) if directory else None
     made = fields.document(given, names=_names_in(organs), limit=PACK_LIMIT, now=now)
-    signer = open_signer(PemFiles(key, cert, passphrase_file), now)
+    signer = open_signer(PemKey(key, cert, Secret(passphrase_file)), now)
     data = sign(with_trace(made, made.sender.organ_id, now), signer, signing_time=now)
     files.write_all({output: data}, force=force)
     named = signer.chain[0].organ_id

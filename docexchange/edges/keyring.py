@@ -1,5 +1,5 @@
-"""Our private keys and our trust anchors: opens the files, judges their modes, hands bytes to
-`keys`. Knows the file system; knows nothing of signatures.
+"""Our private keys and our trust anchors: opens the files and tokens, judges file modes, hands
+bytes to `keys`. Knows the file system; knows nothing of signatures.
 """
 
 from __future__ import annotations
@@ -8,45 +8,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
-from keys.certificates import Certificate
+from keys.algorithms import choice
+from keys.certificates import Certificate, load_pem
+from keys.chain import order, require_fit, without_root
 from keys.errors import KeysError
-from keys.signer import Signer, SoftwareSigner, load_signer
+from keys.private import open_pkcs12
+from keys.signer import (
+    Signer,
+    load_pkcs12_signer,
+    load_signer,
+    require_signs,
+)
+from keys.token import TokenSigner
 from keys.trust import Trust, TrustAnchor
 
-from ..core.errors import ConfigError, NotFound
+from ..core.errors import ConfigError, Deferred, NotFound
 from .files import read_bounded, read_private
+from .keysource import KeySource, PemKey, Pkcs12Key, TokenSource
+from .tokenpool import TokenUnusable
 
 TRUST_FILES_MAX = 1000  # files read from a trust folder; a national list has some dozens
 
 
-class KeyFiles(Protocol):
-    """Where the key of one organ lies: a row of the config."""
-
-    @property
-    def key(self) -> Path: ...
-    @property
-    def chain(self) -> Path: ...
-    @property
-    def key_passphrase_file(self) -> Path | None: ...
-
-
 @dataclass(frozen=True, slots=True)
-class FileKeyring:
+class OrganKeyring:
     """The signers of our organs, all opened at the start; implements core.ports.Keyring."""
 
     signers: Mapping[str, Signer]
 
     @classmethod
-    def load(cls, organs: Mapping[str, KeyFiles], at: datetime) -> FileKeyring:
+    def load(cls, organs: Mapping[str, KeySource], at: datetime) -> OrganKeyring:
         """Open the key of every organ.
 
         Raises:
             PermissionRefused: a key file can be read or written by others; nothing is loaded.
-            ConfigError: a key or chain cannot be used; the text names file and reason.
+            ConfigError: a key or chain cannot be used; the text names place and reason.
+            Deferred: a token is away.
         """
-        return cls({organ: open_signer(files, at) for organ, files in organs.items()})
+        return cls({organ: open_signer(source, at) for organ, source in organs.items()})
 
     def signer(self, organ_id: str) -> Signer:
         """The signer of an organ of ours. Raises NotFound when we do not serve it."""
@@ -58,46 +58,102 @@ class FileKeyring:
             ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class PemFiles:
-    """A key and its chain named on the command line."""
+def open_signer(source: KeySource, at: datetime | None) -> Signer:
+    """Open a key with its chain, after judging who can reach the files that hold secrets.
 
-    key: Path
-    chain: Path
-    key_passphrase_file: Path | None = None
-
-
-def open_signer(files: KeyFiles, at: datetime) -> SoftwareSigner:
-    """Open a PEM key with its chain, after judging who can reach the key file.
+    A key on a token has signed something worthless when this returns: nothing else shows that it
+    is the certificate's.
 
     Args:
-        files: key, chain (leaf first) and perhaps a file whose first line is the passphrase.
-        at: aware; the certificate must still be valid then.
+        source: where the key lies.
+        at: aware; the certificate must still be valid then. None: of whatever age.
 
     Raises:
-        PermissionRefused: others can read or write the key or the passphrase.
-        ConfigError: unreadable, does not fit, too weak, or its certificate is over.
+        PermissionRefused: others can read or write the key, the passphrase or the PIN.
+        ConfigError: unreadable, does not fit, too weak, or its certificate is over; or a token
+            refuses us (a PIN is never tried twice).
+        Deferred: the token is away.
     """
-    passphrase = None
-    if files.key_passphrase_file is not None:
-        passphrase = read_private(files.key_passphrase_file).split(b"\n", 1)[0].rstrip(b"\r")
-    key = read_private(files.key)
-    chain = read_bounded(files.chain)
     try:
-        signer = load_signer(key, chain, passphrase=passphrase)
+        signer = _open(source)
     except KeysError as error:
-        raise ConfigError(
-            f"{files.key} with {files.chain}: {error}", f"{files.key} cùng {files.chain}: {error}"
-        ) from error
+        where = _named(source)
+        raise ConfigError(f"{where[0]}: {error}", f"{where[1]}: {error.vi}") from error
     leaf = signer.chain[0]
-    if leaf.not_after <= at:
+    if at is not None and leaf.not_after <= at:
         raise ConfigError(
-            f"{files.chain}: the certificate was valid until {leaf.not_after:%Y-%m-%d %H:%MZ}; "
+            f"{source.where}: the certificate was valid until {leaf.not_after:%Y-%m-%d %H:%MZ}; "
             "get a new one",
-            f"{files.chain}: chứng thư đã hết hạn {leaf.not_after:%Y-%m-%d %H:%MZ}; "
+            f"{source.where}: chứng thư đã hết hạn {leaf.not_after:%Y-%m-%d %H:%MZ}; "
             "phải xin chứng thư mới",
         )
     return signer
+
+
+def read_chain(source: KeySource) -> tuple[Certificate, ...]:
+    """The certificates of a key, leaf first, of whatever age; the key is opened only where they
+    lie behind it.
+
+    Raises:
+        PermissionRefused, ConfigError, Deferred: as `open_signer`.
+    """
+    try:
+        if source.chain is not None:
+            return without_root(load_pem(read_bounded(source.chain)))
+        if isinstance(source, Pkcs12Key):
+            opened = open_pkcs12(read_private(source.file), source.passphrase.read())
+            return order(opened.key.public_key(), opened.certificates)
+        return _open(source).chain
+    except KeysError as error:
+        raise ConfigError(f"{source.where}: {error}", f"{source.where}: {error.vi}") from error
+
+
+def _open(source: KeySource) -> Signer:
+    match source:
+        case PemKey():
+            passphrase = source.passphrase.read()
+            key = read_private(source.key)
+            chain = read_bounded(source.chain)
+            return load_signer(key, chain, passphrase=passphrase, algorithm=source.algorithm)
+        case Pkcs12Key():
+            return load_pkcs12_signer(
+                read_private(source.file),
+                passphrase=source.passphrase.read(),
+                chain_pem=read_bounded(source.chain) if source.chain else None,
+                algorithm=source.algorithm,
+            )
+        case TokenSource():
+            return _open_token(source)
+
+
+def _open_token(source: TokenSource) -> Signer:
+    from .token import open_pool
+
+    chain = load_pem(read_bounded(source.chain)) if source.chain else ()
+    pool, on_token = open_pool(source)
+    if not chain and not on_token:
+        raise ConfigError(
+            f"{source.where}: the token holds no certificate with the key's id; give chain = FILE",
+            f"{source.where}: token không có chứng thư cùng id với khoá; hãy ghi chain = TỆP",
+        )
+    leaf = (chain or on_token)[0]
+    chain = without_root(chain) if chain else order(leaf.public_key, on_token)
+    require_fit(leaf.public_key, chain)
+    signer = TokenSigner(chain, choice(leaf, source.algorithm), pool)
+    try:
+        require_signs(signer)
+    except Deferred as deferred:
+        refusal = deferred.__cause__
+        if isinstance(refusal, TokenUnusable):  # at the start it is told as what it is
+            raise refusal from deferred
+        raise
+    return signer
+
+
+def _named(source: KeySource) -> tuple[str, str]:
+    if isinstance(source, PemKey):
+        return f"{source.key} with {source.chain}", f"{source.key} cùng {source.chain}"
+    return source.where, source.where
 
 
 def load_trust(path: Path) -> tuple[Trust, Sequence[str]]:
@@ -118,7 +174,7 @@ def load_trust(path: Path) -> tuple[Trust, Sequence[str]]:
             trust = Trust.from_pem(read_bounded(file))
         except (KeysError, ConfigError) as error:
             if file == path:
-                raise ConfigError(f"{file}: {error}") from error
+                raise ConfigError(f"{file}: {error}", f"{file}: {error.vi}") from error
             ignored.append(f"{file.name}: {error}")
             continue
         anchors.extend(trust.anchors)

@@ -42,7 +42,7 @@ def read_remote(chain: Path, at: datetime, algorithm: str = "") -> RemoteKey:
     try:
         key = load_remote_key(read_bounded(chain), algorithm)
     except KeysError as error:
-        raise ConfigError(f"{chain}: {error}") from error
+        raise ConfigError(f"{chain}: {error}", f"{chain}: {error.vi}") from error
     leaf = key.chain[0]
     if leaf.not_after <= at:
         raise ConfigError(

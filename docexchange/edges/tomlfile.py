@@ -232,15 +232,26 @@ class Section:
                 self._file.wrong(key, "must be a table {...}", "phải là một bảng {...}")
         return tuple(found)
 
-    def text(self, name: str, default: str = "", form: str = "", pattern: str = "") -> str:
-        """A text; with `pattern` it must match, and `form` tells people how it looks."""
+    def text(
+        self,
+        name: str,
+        default: str = "",
+        form: str = "",
+        pattern: str = "",
+        *,
+        secret: bool = False,
+    ) -> str:
+        """A text; with `pattern` it must match, and `form` tells people how it looks.
+
+        A wrong value is repeated in the message, unless it may be a `secret` put there by mistake.
+        """
 
         def read(value: object) -> str:
             if not isinstance(value, str) or (pattern and not re.fullmatch(pattern, value)):
                 raise ValueError
             return value
 
-        return self._take(name, default, read, form or '"..."')
+        return self._take(name, default, read, form or '"..."', secret=secret)
 
     def texts(self, name: str, form: str = "", pattern: str = "") -> tuple[str, ...]:
         """A list of texts."""
@@ -298,9 +309,9 @@ class Section:
         """A date (midnight UTC) or a time with zone; None when absent."""
         return self._take(name, None, _moment, "2026-11-22, 2026-11-22T08:00:00+07:00")
 
-    def path(self, name: str) -> Path | None:
+    def path(self, name: str, *, secret: bool = False) -> Path | None:
         """A path, relative to the folder of the file; None when absent or empty."""
-        written = self.text(name)
+        written = self.text(name, secret=secret)
         return self._file.path.parent / written if written else None
 
     def required(self, *names: str) -> None:
@@ -326,7 +337,15 @@ class Section:
                 en, vi = f"{en}; known: {known}", f"{vi}; các mục có: {known}"
             self.wrong(name, en, vi)
 
-    def _take(self, name: str, default: T, read: Callable[[object], T], form: str) -> T:
+    def _take(
+        self,
+        name: str,
+        default: T,
+        read: Callable[[object], T],
+        form: str,
+        *,
+        secret: bool = False,
+    ) -> T:
         self._known.append(name)
         if name not in self._values:
             return default
@@ -335,6 +354,8 @@ class Section:
             return read(value)
         except (ValueError, TypeError):
             written = f'"{value}"' if isinstance(value, str) else str(value)
+            if secret:
+                written = "***"
             self.wrong(name, f"{written} is wrong; write {form}", f"{written} sai; viết {form}")
             return default
 

@@ -125,7 +125,7 @@ async def _accept(
     envelope: Envelope, document: Document, report: Report, world: World, now: datetime
 ) -> Outcome:
     arrival = _arrival(envelope, document, report, world, now)
-    answer = receipts.answer(
+    answer = await receipts.answer(
         receipts.About.document(document, envelope.sha256),
         StatusCode.ARRIVED,
         organ=envelope.organ,
@@ -213,7 +213,7 @@ async def _quarantine(
         and sender_is_proven(report)
         and _served(envelope.organ, world)
     ):
-        answer = receipts.answer(
+        answer = await receipts.answer(
             receipts.About.claimed(report, envelope.sha256),
             StatusCode.REJECTED,
             organ=envelope.organ,

@@ -18,7 +18,7 @@ import structlog
 
 from envelopes import edxml
 from envelopes.model import Document
-from envelopes.pack import pack, with_trace
+from envelopes.pack import with_trace
 from envelopes.verify import content_problem
 from keys.remote import RemoteKey
 
@@ -30,6 +30,7 @@ from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
 from ..core.world import World
 from . import remote
+from .signing import signed
 
 log = structlog.get_logger()
 
@@ -155,11 +156,9 @@ def _check_size(size: int, world: World) -> None:
 
 
 async def _sign(document: Document, world: World, now: datetime, size: int) -> bytes:
-    signer = world.keyring.signer(document.sender.organ_id)
     traced = with_trace(document, document.sender.organ_id, now)
-    if size <= OFFLOAD_BYTES:
-        return pack(traced, signer, signing_time=now)
-    return await asyncio.to_thread(pack, traced, signer, signing_time=now)
+    signer = world.keyring.signer(document.sender.organ_id)
+    return await signed(traced, signer, now, heavy=size > OFFLOAD_BYTES)
 
 
 class Sender:

@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 
 from envelopes.model import Document, Organization, Received, ResponseFor, StaffInfo, Status
-from envelopes.pack import local_time, pack
+from envelopes.pack import local_time
 from envelopes.report import Report
 
 from ..core.errors import Conflict, SubmissionRefused
@@ -30,6 +30,7 @@ from ..core.model import (
 from ..core.schedule import Lane
 from ..core.states import Kind, StatusCode, may_say
 from ..core.world import World
+from .signing import signed
 
 log = structlog.get_logger()
 
@@ -77,7 +78,7 @@ class About:
         return cls(arrival.from_organ, arrival.document_id, code, "", arrival.sha256)
 
 
-def answer(
+async def answer(
     about: About,
     code: StatusCode,
     *,
@@ -122,7 +123,7 @@ def answer(
         timestamp=local_time(now),
         received=Received.sha256(about.sha256),
     )
-    data = pack(status, world.keyring.signer(organ), signing_time=now)
+    data = await signed(status, world.keyring.signer(organ), now)
     digest = hashlib.sha256(data).hexdigest()
     return Submission(
         tracking_id=world.new_id(),
@@ -207,7 +208,7 @@ async def report(
         return earlier
     if not may_say(arrival.code, said):
         raise _cannot_follow(arrival, code)
-    submission = answer(
+    submission = await answer(
         About.arrival(arrival),
         said,
         organ=arrival.organ,

@@ -10,6 +10,7 @@ from docexchange.config import Config, load, url_problem
 from docexchange.core.errors import ConfigError, PermissionRefused
 from docexchange.core.policy import Limits
 from docexchange.core.schedule import Schedule
+from docexchange.edges.keysource import KeySource, PemKey, Pkcs12Key, Secret, TokenSource
 from docexchange.edges.tomlfile import FileError
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "docexchange.example.toml"
@@ -70,7 +71,7 @@ def test_the_smallest_config_has_the_defaults_of_the_core(tmp_path: Path) -> Non
     assert config.store == tmp_path / "data" / "store.sqlite3"
     assert config.retry == Schedule()
     assert config.limits == Limits()
-    assert config.organs["H05"].key == tmp_path / "keys/H05/key.pem"
+    assert config.organs["H05"].signer.key == tmp_path / "keys/H05/key.pem"
     assert config.mailroom is None
     assert config.mailroom_of("H05") is None
 
@@ -289,3 +290,124 @@ def test_an_address_in_a_private_file(tmp_path: Path) -> None:
 
 def test_a_config_never_shows_its_password(tmp_path: Path) -> None:
     assert "secret" not in repr(good(tmp_path))
+
+
+def signing(tmp_path: Path, lines: str) -> Config:
+    """The good config with other settings of the key; paths are relative to the file."""
+    return load(written(tmp_path, with_signer(lines)))
+
+
+def with_signer(lines: str) -> str:
+    return GOOD.replace(
+        'key = "keys/H05/key.pem"\nchain = "keys/H05/chain.pem"\n', lines.strip() + "\n"
+    )
+
+
+PEM = 'key = "k.pem"\nchain = "c.pem"\n'
+TOKEN = """
+[organs."H05".pkcs11]
+module = "/usr/lib/softhsm/libsofthsm2.so"
+token = "H05"
+key = "sign"
+pin_file = "pin"
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (PEM, PemKey(Path("k.pem"), Path("c.pem"))),
+        (
+            PEM + 'passphrase_file = "p"\nalgorithm = "rsa-pss-sha256"',
+            PemKey(Path("k.pem"), Path("c.pem"), Secret(Path("p")), "rsa-pss-sha256"),
+        ),
+        (
+            PEM + 'key_passphrase_file = "p"',
+            PemKey(Path("k.pem"), Path("c.pem"), Secret(Path("p"))),
+        ),
+        (
+            PEM + 'passphrase_env = "H05_WORDS"',
+            PemKey(Path("k.pem"), Path("c.pem"), Secret(None, "H05_WORDS")),
+        ),
+        ('pkcs12 = "a.p12"', Pkcs12Key(Path("a.p12"))),
+        (
+            'pkcs12 = "a.p12"\nchain = "c.pem"\npassphrase_file = "p"',
+            Pkcs12Key(Path("a.p12"), Path("c.pem"), Secret(Path("p"))),
+        ),
+        (
+            TOKEN,
+            TokenSource(
+                Path("/usr/lib/softhsm/libsofthsm2.so"), Secret(Path("pin")), "H05", None, "sign"
+            ),
+        ),
+        (
+            'chain = "c.pem"\n[organs."H05".pkcs11]\nmodule = "m.so"\nslot = 0\nkey_id = "0a"\n'
+            'pin_env = "PIN"\nsessions = 1',
+            TokenSource(
+                module=Path("m.so"),
+                pin=Secret(None, "PIN"),
+                slot=0,
+                key_id="0a",
+                chain=Path("c.pem"),
+                sessions=1,
+            ),
+        ),
+    ],
+)
+def test_where_a_key_may_lie(tmp_path: Path, lines: str, expected: KeySource) -> None:
+    found = signing(tmp_path, lines).organs["H05"].signer
+    assert repr(found).replace(f"{tmp_path}/", "") == repr(expected)
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "says"),
+    [
+        ("", "key", "is missing (or pkcs12"),
+        ('key = "k"', "chain", "is missing"),
+        (PEM + 'pkcs12 = "a.p12"', "pkcs12", "stands beside key; keep one"),
+        (PEM + TOKEN, "pkcs11", "stands beside key; keep one"),
+        ('pkcs12 = "a.p12"' + TOKEN, "pkcs11", "stands beside pkcs12; keep one"),
+        (
+            PEM + 'passphrase_file = "a"\npassphrase_env = "A"',
+            "passphrase_env",
+            "stands beside passphrase_file",
+        ),
+        (
+            PEM + 'passphrase_file = "a"\nkey_passphrase_file = "b"',
+            "key_passphrase_file",
+            "stands beside passphrase_file",
+        ),
+        ('passphrase_file = "a"' + TOKEN, "passphrase_file", "is for key files; a token has"),
+        (PEM + 'algorithm = "rsa-sha1"', "algorithm", "write rsa-sha256, rsa-sha384"),
+        (PEM + 'pkcs13 = "a.p12"', "pkcs13", 'did you mean "pkcs12"?'),
+        (TOKEN + 'pin_fil = "x"', "pkcs11.pin_fil", 'did you mean "pin_file"?'),
+        (TOKEN + 'pin = "271828"', "pkcs11.pin", 'did you mean "pin_'),
+        (TOKEN + "slot = 1", "pkcs11.slot", "stands beside token"),
+        (TOKEN + 'pin_env = "A"', "pkcs11.pin_env", "stands beside pin_file"),
+        (TOKEN + "sessions = 0", "pkcs11.sessions", "0 is wrong; write 1 .. 64"),
+        (TOKEN + 'key_id = "xyz"', "pkcs11.key_id", "write hex"),
+        ("[organs.H05.pkcs11]\nslot = 0", "pkcs11.pin_file", "is missing (or pin_env)"),
+        ("[organs.H05.pkcs11]\nslot = 0", "pkcs11.module", "is missing"),
+        ("[organs.H05.pkcs11]\nslot = 0", "pkcs11.key", "is missing (or key_id)"),
+        ("[organs.H05.pkcs11]\nkey = 'a'", "pkcs11.token", "is missing (or slot)"),
+    ],
+)
+def test_a_key_that_is_not_told_well(tmp_path: Path, lines: str, key: str, says: str) -> None:
+    found = problems(tmp_path, with_signer(lines))
+    assert any(f"organs.H05.{key}" == name and says in text for _, name, text in found), found
+    assert all(line > 1 for line, _, _ in found)
+
+
+@pytest.mark.parametrize("setting", ["pin_env", "pin_file"])
+@pytest.mark.parametrize("value", ['"271828 "', "271828"])
+def test_a_secret_in_the_wrong_place_is_not_repeated(
+    tmp_path: Path, setting: str, value: str
+) -> None:
+    text = with_signer(TOKEN.replace('pin_file = "pin"', f"{setting} = {value}"))
+    try:
+        load(written(tmp_path, text))
+    except FileError as error:
+        assert "271828" not in f"{error}{error.vi}{error!r}"
+        assert "*** is wrong" in str(error)
+    else:
+        assert (setting, value) == ("pin_file", '"271828 "')  # it is a file's name

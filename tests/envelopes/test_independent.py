@@ -328,11 +328,13 @@ def signing(folder: Path, case: Case) -> str:
     return f"{family},{key},{form},{folder / NAME(('signed', *case))}"
 
 
+@pytest.mark.slow
 def test_santuario_verifies(santuario: Santuario) -> None:
     assert santuario.good == dict.fromkeys(CASES, "VALID")
     assert set(santuario.bad.values()) == {"INVALID"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DOCUMENTS, ids=NAME)
 def test_santuario_writes_our_profile_byte_for_byte(case: Case, santuario: Santuario) -> None:
     signed = santuario.signed[case]

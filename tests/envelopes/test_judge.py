@@ -54,7 +54,7 @@ def envelope(
     to_sign = edit(unsigned.to_sign)
     value = b64encode(sign(to_sign)).decode()
     fields = {**unsigned.fields, "value": value}
-    return before + edit(dsig._fill(dsig._SIGNATURE, dsig._INSIDE, fields)) + after
+    return before + edit(dsig._fill(dsig._WHOLE, fields)) + after
 
 
 def rsa_signs(issued: Issued, how: padding.PKCS1v15 | padding.PSS, digest: str = "sha256") -> Sign:

@@ -248,7 +248,7 @@ async def test_a_receipt_for_other_bytes_changes_nothing(theatre: Theatre) -> No
     await theatre.nodes["H05"].turn()
     theatre.axis.queues["H01"].clear()
     about = receipts.About("H05", "H05,2026/06/01,98/QĐ-UBND", "", "", "ab" * 32)
-    forged = receipts.answer(
+    forged = await receipts.answer(
         about,
         receipts.StatusCode.ARRIVED,
         organ="H01",

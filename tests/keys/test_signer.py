@@ -131,7 +131,7 @@ def test_passphrase() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"xin chao", P256.organ("H05").pem])
 def test_not_a_key(data: bytes) -> None:
-    with pytest.raises(KeyUnusable, match="not a PEM key"):
+    with pytest.raises(KeyUnusable, match="it is not a PEM private key"):
         load_signer(data, P256.chain_pem("H05"))
 
 

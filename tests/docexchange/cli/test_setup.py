@@ -26,7 +26,7 @@ def test_init_writes_a_config_that_loads(office: Office, tmp_path: Path) -> None
     assert ran.out.strip() == str(folder / "docexchange.toml")
     config = load(folder / "docexchange.toml")
     assert config.node == "000-00-00-H13"
-    assert config.organs["000.00.00.H13"].key == folder / "keys/000.00.00.H13/key.pem"
+    assert config.organs["000.00.00.H13"].signer.key == folder / "keys/000.00.00.H13/key.pem"
     assert mode(folder / "keys") == mode(folder / "data") == 0o700
     assert mode(folder / "axis.url") == 0o600
     assert config.axis.broker.url().startswith("amqps://node-000-00-00-H13:")

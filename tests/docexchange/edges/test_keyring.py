@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from docexchange.core.errors import ConfigError, NotFound, PermissionRefused
 from docexchange.edges.files import read_private
-from docexchange.edges.keyring import FileKeyring, PemFiles, is_demo, load_trust, open_signer
+from docexchange.edges.keyring import OrganKeyring, is_demo, load_trust, open_signer
+from docexchange.edges.keysource import PemKey, Secret
 from keys.demo_ca import demo_ca
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -37,8 +38,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def files(folder: Path, organ: str = "H05", passphrase: Path | None = None) -> PemFiles:
-    return PemFiles(folder / organ / "key.pem", folder / organ / "chain.pem", passphrase)
+def files(folder: Path, organ: str = "H05", passphrase: Path | None = None) -> PemKey:
+    return PemKey(folder / organ / "key.pem", folder / organ / "chain.pem", Secret(passphrase))
 
 
 def test_a_key_only_we_can_read_is_opened(folder: Path) -> None:
@@ -89,7 +90,7 @@ def test_a_folder_or_nothing_is_no_key(folder: Path) -> None:
 
 
 def test_a_key_of_another_certificate_is_refused(folder: Path) -> None:
-    mixed = PemFiles(folder / "H05/key.pem", folder / "H01/chain.pem")
+    mixed = PemKey(folder / "H05/key.pem", folder / "H01/chain.pem")
     with pytest.raises(ConfigError, match="does not belong") as caught:
         open_signer(mixed, AT)
     assert str(mixed.key) in str(caught.value)
@@ -143,7 +144,7 @@ def test_a_systemd_credential(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_keyring_knows_its_organs_only(folder: Path) -> None:
-    keyring = FileKeyring.load({"H05": files(folder), "000.00.00.H05": files(folder)}, AT)
+    keyring = OrganKeyring.load({"H05": files(folder), "000.00.00.H05": files(folder)}, AT)
     assert keyring.signer("H05").chain == keyring.signer("000.00.00.H05").chain
     with pytest.raises(NotFound, match="does not serve H01"):
         keyring.signer("H01")
