@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from envelopes.codes.organ import problem
+
 from .core.errors import ConfigError
 from .core.policy import Limits
 from .core.schedule import Schedule
@@ -204,6 +206,13 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
     organs: dict[str, OrganConfig] = {}
     for name in section.names:
         table = section.section(name)
+        fault = problem(name)
+        if fault is not None:
+            section.wrong(
+                name,
+                f"is not an organ's code: {fault.en}",
+                f"không phải mã định danh: {fault.vi}",
+            )
         organs[name] = OrganConfig(
             organ_id=name,
             signer=_signer(table),

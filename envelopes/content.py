@@ -7,16 +7,13 @@ directory to say, and odd but readable data is a finding of `edxml`, not a probl
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
+from .codes import organ
 from .model import Document, Message, Status
-
-# Classifications of the law on state secrets; without marks, lower case (Luật 29/2018/QH14 Art 8).
-SECRET_WORDS: Final = frozenset({"mat", "toi mat", "tuyet mat"})
+from .secrecy import classification
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,11 @@ def _document(document: Document) -> Iterator[ContentProblem]:
         ("MessageHeader/Subject", document.subject),
         ("MessageHeader/Code/CodeNumber", document.code.number if document.code else None),
         ("MessageHeader/To", document.to[0].organ_id if document.to else None),
-        *(("MessageHeader/To/OrganId", organ.organ_id) for organ in document.to),
+        *(("MessageHeader/To/OrganId", one.organ_id) for one in document.to),
+    )
+    yield from _codes(
+        ("MessageHeader/From/OrganId", document.sender.organ_id),
+        *(("MessageHeader/To/OrganId", one.organ_id) for one in document.to),
     )
     yield from _attachments(document)
 
@@ -52,6 +53,10 @@ def _status(status: Status) -> Iterator[ContentProblem]:
     yield from _missing(
         ("MessageHeader/From/OrganId", status.sender.organ_id),
         ("MessageHeader/StatusCode", status.status_code),
+        ("MessageHeader/ResponseFor/OrganId", status.response_for.organ_id),
+    )
+    yield from _codes(
+        ("MessageHeader/From/OrganId", status.sender.organ_id),
         ("MessageHeader/ResponseFor/OrganId", status.response_for.organ_id),
     )
 
@@ -87,20 +92,16 @@ def _content_id(text: str | None) -> str:
 
 def _secret(document: Document) -> Iterator[ContentProblem]:
     """A whole field that is a classification; the same word inside a sentence is none."""
-    other, kind = document.other_info, document.document_type
-    fields = (
-        ("OtherInfo/Priority", other.priority_text if other else None),
-        ("OtherInfo/SphereOfPromulgation", other.sphere_of_promulgation if other else None),
-        ("DocumentType/TypeName", kind.type_name if kind else None),
-    )
+    found = classification(document)
+    if found is not None:
+        detail = f"{found.element.partition('/')[2]} says {found.value}"
+        yield ContentProblem("SECRET", found.element, detail)
+
+
+def _codes(*fields: tuple[str, str | None]) -> Iterator[ContentProblem]:
+    """What stands for an organ's code and is none; whether it is missing is told before."""
     for element, value in fields:
-        if value and folded(value) in SECRET_WORDS:
-            detail = f"{element} says {value.strip()[:40]}"
-            yield ContentProblem("SECRET", f"MessageHeader/{element}", detail)
-
-
-def folded(text: str) -> str:
-    """Text without case, marks and surplus spaces: `Tuyệt  mật` and `TUYET MAT` become one."""
-    plain = unicodedata.normalize("NFD", text.casefold())
-    letters = (letter for letter in plain if not unicodedata.combining(letter))
-    return " ".join("".join(letters).split())
+        fault = organ.problem(value) if value else None
+        if value and fault is not None:
+            detail = f"{element} is {organ.shown(value)}: {fault.en}"
+            yield ContentProblem("ORGAN_CODE", element, detail)

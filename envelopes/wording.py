@@ -391,6 +391,9 @@ _TRUST: Final[Mapping[str, Reason]] = {
 _CONTENT: Final[Mapping[str, Reason]] = {
     "CONTENT_UNREADABLE": _format("Không đọc được nội dung", "The content cannot be read"),
     "MISSING_FIELD": _format("Thiếu trường bắt buộc", "A required field is missing"),
+    "ORGAN_CODE": _format(
+        "Mã định danh cơ quan không phải là mã", "What stands for an organ's code is none"
+    ),
     "ATTACHMENTS_DISAGREE": _format(
         "Danh mục tệp và tệp đính kèm không khớp", "Manifest and attachments do not agree"
     ),

@@ -18,7 +18,7 @@ ALLOWED = {
     "docexchange.core": {"docexchange.core", "envelopes", "keys"},
     "docexchange.flow": {"docexchange.flow", "docexchange.core", "envelopes", "keys"},
     "docexchange.edges": {"docexchange.edges", "docexchange.core", "envelopes", "keys"},
-    "docexchange.config": {"docexchange.core", "docexchange.edges", "keys"},
+    "docexchange.config": {"docexchange.core", "docexchange.edges", "envelopes", "keys"},
     "docexchange.log": set(),
     "docexchange.compose": {
         *("docexchange.config", "docexchange.core", "docexchange.edges", "keys"),

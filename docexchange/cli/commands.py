@@ -31,6 +31,8 @@ NOUNS = (
     "topology",
     "verify",
     "inspect",
+    "extract",
+    "codes",
     "keys",
 )
 

@@ -121,7 +121,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return sentence(error.exceptions[0])
     if isinstance(error, SubmissionRefused):
-        detail = f": {error.detail}" if error.detail else ""
+        detail = f": {say(error.detail, error.detail_en)}" if error.detail else ""
         where = f" ({error.pointer})" if error.pointer else ""
         text = f"{say(error.title, error.title_en)} [{error.code}]{detail}{where}"
     elif isinstance(error, Ambiguous):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from envelopes.attachments.names import safe_name
+
 from ..core.errors import NotFound
 from . import files, options, session, show
 from .track import number_of
@@ -63,7 +65,7 @@ def _collect(store: SqlStore, ref: str, folder: Path) -> dict[Path, bytes]:
         said = store.receipts_of(sent.tracking_id)
         envelope = (sent.number, sent.notation, sent.tracking_id, sent.sha256)
     number, notation, tracking_id, digest = envelope
-    name = files.safe_name(number_of(number, notation), tracking_id)
+    name = safe_name(number_of(number, notation), tracking_id)
     wanted = {folder / f"{name}.edxml": store.blob(digest)}
     for name, digest in _names(said):
         wanted[folder / "receipts" / f"{name}.edxml"] = store.blob(digest)
@@ -74,6 +76,6 @@ def _names(said: Iterable[tuple[str, str, str]]) -> Iterable[tuple[str, str]]:
     """<organ>-<code>-<n> for each receipt; n counts those of the same organ and code."""
     seen: Counter[str] = Counter()
     for organ, code, digest in said:
-        name = files.safe_name(f"{organ}-{code}", "receipt")
+        name = safe_name(f"{organ}-{code}", "receipt")
         seen[name] += 1
         yield f"{name}-{seen[name]}", digest

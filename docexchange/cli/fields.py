@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -85,7 +86,21 @@ class Fields:
         typer.Option(
             "--type",
             metavar=say("TÊN_LOẠI", "TYPE"),
-            help=say('tên loại, như "Quyết định"', 'type, as "Quyết định"'),
+            help=say(
+                "tên loại hoặc chữ viết tắt, có dấu hay không (docexchange codes types)",
+                "type or its abbreviation, with or without marks (docexchange codes types)",
+            ),
+        ),
+    ] = ""
+    secrecy: Annotated[
+        str,
+        typer.Option(
+            "--secrecy",
+            metavar=say("ĐỘ_MẬT", "LEVEL"),
+            help=say(
+                "luôn bị từ chối: văn bản mật không được gửi qua hệ thống này",
+                "always refused: a secret document must not go through this system",
+            ),
         ),
     ] = ""
     date: Annotated[
@@ -195,13 +210,31 @@ def document(given: Fields, *, names: Callable[[str], str], limit: int, now: dat
 
     Raises:
         typer.BadParameter: an option is missing or does not fit the others.
-        SubmissionRefused: E-SIZ-001, a file is over the limit.
+        SubmissionRefused: E-SIZ-001, a file is over the limit; E-SEC-001, a state secret (with
+            --secrecy before any file was opened).
         envelopes.Malformed: --from-xml is no edXML.
         OSError: a file cannot be read.
     """
+    from envelopes.secrecy import hints
+
+    from ..core.policy import check_secrecy, secret
+
+    if given.secrecy:
+        raise secret(f"--secrecy {given.secrecy}", "--secrecy")
     if given.from_xml is not None:
-        return _from_xml(given, names, limit)
-    return _new(given, names, limit, now)
+        made = _from_xml(given, names, limit)
+    else:
+        made = _new(given, names, limit, now)
+    check_secrecy(made)
+    for hint in hints(made):
+        where = f"{hint.element.rpartition('/')[2]}: {show.plain(hint.value)}"
+        show.note(
+            say(
+                f"cảnh báo: {where}: nếu là văn bản mật thì không được gửi ở đây [W-SEC-001]",
+                f"warning: {where}: if it is a secret, it must not be sent here [W-SEC-001]",
+            )
+        )
+    return made
 
 
 def recipients(texts: Sequence[str] | None) -> list[str]:
@@ -249,10 +282,10 @@ def _new(given: Fields, names: Callable[[str], str], limit: int, now: datetime) 
         sender=given.sender,
         sender_name=names(given.sender),
         to={organ: names(organ) for organ in to},
-        number=given.number,
-        notation=given.notation,
+        number=unicodedata.normalize("NFC", given.number),  # they name the document: typed
+        notation=unicodedata.normalize("NFC", given.notation),  # in any way, it is the same one
         subject=given.subject,
-        type_name=given.type_name,
+        type_name=_type_name(given.type_name),
         date=options.day(given.date) if given.date else options.today(now),
         place=given.place,
         priority=given.priority,
@@ -269,6 +302,28 @@ def _new(given: Fields, names: Callable[[str], str], limit: int, now: datetime) 
         full_name=given.signer_name or None,
     )
     return replace(made, signatory=signatory)
+
+
+def _type_name(text: str) -> str:
+    """The official name of a type that a person gave in any way; a text of no type as it is."""
+    from envelopes.codes import document_types
+    from envelopes.secrecy import is_classification
+
+    found = document_types.find(text) if text else None
+    if found is not None:
+        return found.name
+    if text and not is_classification(text):  # that one is refused at the door
+        near = ", ".join(
+            f"{one.name} ({one.abbreviation})" if one.abbreviation else one.name
+            for one in document_types.suggest(text)
+        )
+        asked = say(f"; ý bạn là {near}?", f"; did you mean {near}?") if near else ""
+        unknown = say(
+            f"cảnh báo: --type {text} không có trong danh sách (docexchange codes types)",
+            f"warning: --type {text} is not of the list (docexchange codes types)",
+        )
+        show.note(show.plain(unknown + asked))
+    return text
 
 
 def _check(given: Fields, to: Sequence[str]) -> None:

@@ -1,22 +1,18 @@
 """Reading the files that a person names and writing those that a command makes.
 
 Nothing is read beyond a bound, nothing is overwritten without being asked, and no name from an
-envelope can leave the folder it is written to.
+envelope can leave the folder it is written to (`envelopes.attachments.names`, `Folder`).
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from ..core.errors import Conflict
-
-NAME_MAX = (
-    120  # characters of a file name made from an envelope's texts; file systems take 255 bytes
-)
-_UNSAFE = re.compile(r"[^\w.+ -]")
+from ..core.errors import Conflict, Misuse
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
@@ -27,14 +23,6 @@ def read_bounded(path: Path, limit: int) -> bytes:
     """
     with path.open("rb") as file:
         return file.read(limit + 1)
-
-
-def safe_name(text: str, otherwise: str) -> str:
-    """A file name of a text from an envelope: 98/QĐ-UBND becomes 98_QĐ-UBND."""
-    name = _UNSAFE.sub("_", text).strip(" ._")
-    while len(name.encode()) > NAME_MAX:
-        name = name[:-1]
-    return name or otherwise
 
 
 def write_all(files: Mapping[Path, bytes], *, force: bool = False, mode: int = 0o644) -> None:
@@ -54,10 +42,7 @@ def refuse_existing(paths: Iterable[Path], *, force: bool = False) -> None:
     """Raise Conflict when one of the files is there already and `force` is not given."""
     there = [path for path in paths if path.exists() or path.is_symlink()]
     if there and not force:
-        raise Conflict(
-            f"{there[0]} is there already; --force overwrites",
-            f"{there[0]} đã có sẵn; --force để ghi đè",
-        )
+        raise _taken(there[0])
 
 
 def write(path: Path, data: bytes, mode: int = 0o644, *, force: bool = False) -> None:
@@ -67,3 +52,84 @@ def write(path: Path, data: bytes, mode: int = 0o644, *, force: bool = False) ->
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
+
+
+class Folder:
+    """A folder to which files are written by their name alone.
+
+    It is opened once; every file is made relative to that handle and made anew, so that nothing
+    that lies in the folder, nor anything that happens to its path meanwhile, leads a write
+    elsewhere: a link is never followed.
+
+    Args:
+        path: made, with the folders above it, when it is not there. A link is followed here, for
+            a person named it.
+
+    Raises:
+        OSError: it cannot be made or is no folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._handle)
+
+    def require_free(self, names: Iterable[str]) -> None:
+        """Raise Conflict if one of the names is taken, by a file, a link or anything else."""
+        for name in names:
+            if self._is_there(name):
+                raise _taken(self.path / name)
+
+    def write(self, name: str, data: bytes, *, force: bool = False, mode: int = 0o644) -> Path:
+        """Write a file; returns its path.
+
+        Args:
+            name: one component of a path.
+            data: all of it.
+            force: True replaces what has this name; of a link the link, not what it leads to.
+            mode: of the file, from the first moment.
+
+        Raises:
+            Conflict: the name is taken and `force` is not given.
+            OSError: it could not be written; nothing of it is left.
+        """
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise Misuse(f"{name!r} is no name of a file")
+        if force and self._is_there(name):
+            os.unlink(name, dir_fd=self._handle)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            handle = os.open(name, flags, mode, dir_fd=self._handle)
+        except FileExistsError as there:
+            raise _taken(self.path / name) from there
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+        except OSError:
+            os.unlink(name, dir_fd=self._handle)
+            raise
+        return self.path / name
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self._handle, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _taken(path: Path) -> Conflict:
+    return Conflict(
+        f"{path} is there already; --force overwrites", f"{path} đã có sẵn; --force để ghi đè"
+    )

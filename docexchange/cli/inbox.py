@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import files, options, session, show, words
+from . import extract, files, options, session, show, words
 from .track import names_of, number_of
 from .words import say
 
@@ -143,23 +142,29 @@ def _verdict(report: Mapping[str, Any]) -> str:
 def save(
     ref: options.Ref, output: options.Folder, organ: Organ = "", force: options.Force = False
 ) -> None:
-    """Write an arrival's envelope and attachments."""
+    """Write an arrival's envelope and attachments, unwrapped where the sender wrapped them."""
     from envelopes import edxml
+    from envelopes.attachments import open_all, safe_names
+    from envelopes.attachments.names import safe_name, shortened
     from envelopes.model import Document
 
     with session.open_store() as (_, store):
         view = store.arrival(ref, organ)
         data = store.blob(view.sha256)
-    name = files.safe_name(number_of(view.number, view.notation), view.tracking_id)
-    wanted: dict[Path, bytes] = {output / f"{name}.edxml": data}
+    name = safe_name(number_of(view.number, view.notation), view.tracking_id)
     message, _ = edxml.read(data, limit=max(len(data), 1))
-    if isinstance(message, Document):
-        for position, one in enumerate(message.attachments, start=1):
-            inner = files.safe_name(one.name or "", "attachment")
-            wanted[output / f"{name}-{position}-{inner}"] = one.content
-    files.write_all(wanted, force=force)
-    for path in wanted:
-        show.out(str(path))
+    attachments = message.attachments if isinstance(message, Document) else ()
+    inner = safe_names(one.name or "" for one in attachments)
+    names = [shortened(f"{name}-{place}-{one}") for place, one in enumerate(inner, start=1)]
+    with files.Folder(output) as folder:
+        if not force:
+            folder.require_free((f"{name}.edxml", *names))
+        show.out(str(folder.write(f"{name}.edxml", data, force=force)))
+        for own, opened in zip(names, open_all(attachments), strict=True):
+            show.out(show.plain(str(folder.write(own, opened.content, force=force))))
+            remarks = extract.remarks(opened)
+            if remarks:
+                show.note(f"  {show.plain(remarks)}")
 
 
 def _json(view: ArrivalView) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from ..core.errors import Conflict
-from ..edges.directory import LISTED_FORM
 from . import files, options, show
-from .words import say
+from .words import say, spoken
 
 # Also deploy/docexchange.example.toml, word for word.
 CONFIG = """\
@@ -115,7 +114,8 @@ certificates = [
 # issuers = ["<SHA-256 of the CA certificate>"]
 
 # A closed code is refused at the door, its successor named; it also stands for what lies below it
-# (H02.12) and for its old form (000.00.12.H02).
+# (H02.12) and for its old form (000.00.12.H02). Those closed by decree are known without an entry
+# (docexchange codes list --status closed); what stands here counts more.
 [closed."H02"]
 name = "UBND tỉnh Bắc Giang"
 successor = "H05"
@@ -156,8 +156,11 @@ def init(
     force: options.Force = False,
 ) -> None:
     """Write what a new node needs; nothing is overwritten without --force."""
-    if not LISTED_FORM.fullmatch(organ):
-        raise typer.BadParameter(organ, param_hint="--organ")
+    from envelopes.codes.organ import problem, shown
+
+    fault = problem(organ)
+    if fault is not None:
+        raise typer.BadParameter(f"{shown(organ)}: {fault.get(spoken())}", param_hint="--organ")
     config = folder / "docexchange.toml"
     texts = {
         config: CONFIG,

@@ -167,16 +167,13 @@ def request(
     as_json: options.Json = False,
 ) -> None:
     """Write a certificate request."""
+    from envelopes.codes.organ import problem
     from keys.private import open_pem
     from keys.request import Subject, make_request
 
-    from ..edges.directory import LISTED_FORM
-
-    if not LISTED_FORM.fullmatch(organ):
-        raise typer.BadParameter(
-            say(f"{organ!r} không phải mã định danh", f"{organ!r} is not an organ's code"),
-            param_hint="--organ",
-        )
+    why = problem(organ)
+    if why is not None:
+        raise typer.BadParameter(say(why.vi, why.en), param_hint="--organ")
     data = read_private(key)
     place = passphrase.secret(passphrase_file, passphrase_env)
     private = passphrase.opening(lambda words: open_pem(data, words), place, key)

@@ -113,9 +113,19 @@ def show_kept(
             (say("Số bản", "Copies"), str(view.copies)),
             (say("Dung lượng", "Size"), show.size(view.size)),
             ("SHA-256", view.sha256),
+            (say("Nội dung", "Content"), _not_kept(report)),
         ]
     )
     _print_checks(report)
+
+
+def _not_kept(report: dict[str, Any]) -> str:
+    if not any(check["reason"] == "SECRET" for check in report.get("checks", ())):
+        return ""
+    return say(
+        "không lưu: văn bản tự ghi là mật (QĐ 28/2018/QĐ-TTg)",
+        "not kept: it says that it is a state secret (QĐ 28/2018/QĐ-TTg)",
+    )
 
 
 def _detail(view: KeptView, report: dict[str, Any]) -> str:

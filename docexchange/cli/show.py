@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from .words import say
 
 LOCAL = timezone(timedelta(hours=7), "+07:00")  # Asia/Ho_Chi_Minh, without summer time
+LETTER_MAX = 6  # characters of a letter with its marks, at most
 SUBJECT_WIDTH = 48  # columns of a subject in a list
 _COLOURS: Mapping[str, str] = {
     "good": "\033[32m",
@@ -113,8 +114,9 @@ def width(text: str) -> int:
 
 def short(text: str, columns: int = SUBJECT_WIDTH) -> str:
     """A text cut to a number of columns, with an ellipsis."""
-    clean = plain(text)
-    if width(clean) <= columns:
+    beginning = text[: columns * LETTER_MAX]  # whoever wrote it may have written megabytes
+    clean = plain(beginning)
+    if len(beginning) == len(text) and width(clean) <= columns:
         return clean
     while clean and width(clean) > columns - 1:
         clean = clean[:-1]

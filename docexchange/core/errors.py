@@ -85,6 +85,7 @@ class SubmissionRefused(DocexchangeError):
         title: one Vietnamese sentence: what is wrong.
         title_en: the same in English.
         detail: the facts (element, value, what to do), in Vietnamese.
+        detail_en: the same in English; without it the Vietnamese ones are shown.
         pointer: element or field at fault, or "".
         retryable: True if the same submission may pass later.
     """
@@ -96,6 +97,7 @@ class SubmissionRefused(DocexchangeError):
         title_en: str,
         *,
         detail: str = "",
+        detail_en: str = "",
         pointer: str = "",
         retryable: bool = False,
     ) -> None:
@@ -104,5 +106,6 @@ class SubmissionRefused(DocexchangeError):
         self.title = title
         self.title_en = title_en
         self.detail = detail
+        self.detail_en = detail_en or detail
         self.pointer = pointer
         self.retryable = retryable

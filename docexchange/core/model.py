@@ -231,7 +231,8 @@ class Kept:
 
     Args:
         organ: organ of the routing key ("" if none).
-        sha256, data: the exact bytes received (or their first 64 KiB when `truncated`).
+        sha256, data: the exact bytes received (or their first 64 KiB when `truncated`; none at all
+            of a state secret).
         size: of the whole, bytes.
         reason: reason code, as SIGNER_NOT_SENDER, NOT_FOR_US, CONFLICT.
         detail: what a person should know.

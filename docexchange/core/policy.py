@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from envelopes.codes import level_one, organ
+from envelopes.codes.level_one import LevelOne
+from envelopes.content import content_problem
+from envelopes.model import Document
 from envelopes.report import Indication, Report, Result
+from envelopes.secrecy import LAW, classification
 
 from .errors import SubmissionRefused
-from .ports import Directory
+from .ports import Directory, Organ
 
 # The step of envelopes.verify that binds the signer to the organ; below it the sender is unproven.
 ORGAN_STEP = 10
+_ONLY_TO = "MessageHeader/To/OrganId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +89,30 @@ def sender_is_proven(report: Report) -> bool:
     )
 
 
+def is_secret(report: Report) -> bool:
+    """Whether a judged document says that it is a state secret, whoever signed it: its content is
+    not kept (QĐ 28/2018/QĐ-TTg Art 1.2)."""
+    return any(check.reason == "SECRET" for check in report.checks)
+
+
+def check_sender(organ_id: str) -> None:
+    """Refuse what stands for the sender's code and is none.
+
+    Raises:
+        SubmissionRefused: E-FMT-016.
+    """
+    _check_code(organ_id, "MessageHeader/From/OrganId")
+
+
 def check_recipients(recipients: tuple[str, ...], directory: Directory, limits: Limits) -> None:
     """Refuse a submission whose recipients cannot be served.
 
+    A code that the directory does not list but a decree has closed is told as closed; whatever
+    the directory says of a code, or of the level 1 code above it, counts more than that list.
+
     Raises:
-        SubmissionRefused: E-RTE-001 unknown, E-RTE-002 closed (successor named), E-RTE-004 none
-            or too many, E-FMT-015 one named twice.
+        SubmissionRefused: E-FMT-016 no code at all, E-RTE-001 unknown, E-RTE-002 closed (successor
+            named), E-RTE-004 none or too many, E-FMT-015 one named twice.
     """
     if not 1 <= len(recipients) <= limits.recipients:
         raise SubmissionRefused(
@@ -96,10 +120,11 @@ def check_recipients(recipients: tuple[str, ...], directory: Directory, limits: 
             "Văn bản phải có nơi nhận",
             "A document needs recipients",
             detail=f"{len(recipients)} nơi nhận; cho phép từ 1 đến {limits.recipients}",
+            detail_en=f"{len(recipients)} recipients; from 1 to {limits.recipients} are allowed",
             pointer="MessageHeader/To",
         )
     if len(set(recipients)) != len(recipients):
-        twice = next(organ for organ in recipients if recipients.count(organ) > 1)
+        twice = next(one for one in recipients if recipients.count(one) > 1)
         raise SubmissionRefused(
             "E-FMT-015",
             "Một nơi nhận được ghi hai lần",
@@ -107,29 +132,116 @@ def check_recipients(recipients: tuple[str, ...], directory: Directory, limits: 
             detail=twice,
             pointer="MessageHeader/To/OrganId",
         )
-    for organ_id in recipients:
-        _check_recipient(organ_id, directory)
+    for position, organ_id in enumerate(recipients, start=1):
+        pointer = f"MessageHeader/To[{position}]/OrganId" if len(recipients) > 1 else _ONLY_TO
+        _check_code(organ_id, pointer)
+        _check_recipient(organ_id, directory, pointer)
 
 
-def _check_recipient(organ_id: str, directory: Directory) -> None:
-    organ = directory.find(organ_id)
-    if organ is None:
+def _check_code(organ_id: str, pointer: str) -> None:
+    fault = organ.problem(organ_id)
+    if fault is None:
+        return
+    shown = organ.shown(organ_id) or "-"
+    raise SubmissionRefused(
+        "E-FMT-016",
+        "Không phải mã định danh cơ quan",
+        "Not an organ's code",
+        detail=f"{shown}: {fault.vi}",
+        detail_en=f"{shown}: {fault.en}",
+        pointer=pointer,
+    )
+
+
+def _check_recipient(organ_id: str, directory: Directory, pointer: str) -> None:
+    listed = directory.find(organ_id)
+    if listed is None:
+        closed = _closed_by_decree(organ_id, directory)
+        if closed is None:
+            raise _unknown(organ_id, pointer)
+        listed = Organ(closed.code, closed.name, closed=True, successor=closed.successor)
+    if listed.closed:
+        raise _closed(organ_id, listed, directory, pointer)
+
+
+def _closed_by_decree(organ_id: str, directory: Directory) -> LevelOne | None:
+    """The closed level 1 code of the decrees that a code lies under, unless the directory knows
+    better: it lists that level 1 code as one in use."""
+    closed = level_one.find_closed(organ_id)
+    return closed if closed is not None and directory.find(closed.code) is None else None
+
+
+def _unknown(organ_id: str, pointer: str) -> SubmissionRefused:
+    odd = organ.oddity(organ_id)
+    return SubmissionRefused(
+        "E-RTE-001",
+        "Không có cơ quan nhận này trong danh mục",
+        "The recipient is not in the directory",
+        detail=f"{organ_id}: {odd.vi + '; ' if odd else ''}"
+        "kiểm tra lại mã định danh, hoặc bổ sung vào danh mục",
+        detail_en=f"{organ_id}: {odd.en + '; ' if odd else ''}"
+        "check the code, or add it to the directory",
+        pointer=pointer,
+    )
+
+
+def _closed(organ_id: str, closed: Organ, directory: Directory, pointer: str) -> SubmissionRefused:
+    """The refusal of a closed code, naming whoever took over, by the directory or the list."""
+    successor = closed.successor
+    known = directory.find(successor) if successor else None
+    by_decree = level_one.find(successor) if successor else None
+    name = known.name if known else by_decree.name if by_decree else ""
+    named = f"{successor} ({name})" if name else successor
+    what = f"{organ_id} ({closed.name})" if closed.name else organ_id
+    advice = f"gửi tới {named}" if successor else "chưa biết mã nào thay"
+    advice_en = f"send it to {named}" if successor else "no successor is known"
+    return SubmissionRefused(
+        "E-RTE-002",
+        "Mã định danh cơ quan nhận đã đóng",
+        "The recipient's code is closed",
+        detail=f"{what} đã đóng; {advice}",
+        detail_en=f"{what} is closed; {advice_en}",
+        pointer=pointer,
+    )
+
+
+def check_secrecy(document: Document) -> None:
+    """Refuse a state secret, before anything else is looked at.
+
+    Raises:
+        SubmissionRefused: E-SEC-001; the text names the field, and repeats nothing else.
+    """
+    found = classification(document)
+    if found is not None:
+        raise secret(f"{found.element.partition('/')[2]} = {found.value}", found.element)
+
+
+def check_content(document: Document) -> None:
+    """Refuse a document that every receiver would have to refuse.
+
+    Raises:
+        SubmissionRefused: E-FMT-020.
+    """
+    problem = content_problem(document)
+    if problem is not None:
         raise SubmissionRefused(
-            "E-RTE-001",
-            "Không có cơ quan nhận này trong danh mục",
-            "The recipient is not in the directory",
-            detail=f"{organ_id}: kiểm tra lại mã định danh, hoặc bổ sung vào danh mục",
-            pointer="MessageHeader/To/OrganId",
+            "E-FMT-020",
+            "Nội dung văn bản không đạt",
+            "The content of the document is not acceptable",
+            detail=problem.detail,
+            pointer=problem.element,
         )
-    if organ.closed:
-        successor = directory.find(organ.successor) if organ.successor else None
-        advice = (
-            f"gửi tới {successor.organ_id} ({successor.name})" if successor else "không có mã thay"
-        )
-        raise SubmissionRefused(
-            "E-RTE-002",
-            "Mã định danh cơ quan nhận đã đóng",
-            "The recipient's code is closed",
-            detail=f"{organ_id} ({organ.name}) đã đóng; {advice}",
-            pointer="MessageHeader/To/OrganId",
-        )
+
+
+def secret(what: str, pointer: str) -> SubmissionRefused:
+    """The refusal of a secret document: the law, and what to do. `what` says how it was told."""
+    return SubmissionRefused(
+        "E-SEC-001",
+        f"Văn bản có nội dung bí mật nhà nước không được gửi qua hệ thống này ({LAW})",
+        f"A state secret must not be sent through this system ({LAW})",
+        detail=f"{what}: không lưu gì; gửi theo quy định về bảo vệ bí mật nhà nước. Nếu văn bản "
+        "không mật, sửa lại trường đó",
+        detail_en=f"{what}: nothing was stored; send it as the rules on state secrets say. If the "
+        "document is no secret, correct that field",
+        pointer=pointer,
+    )

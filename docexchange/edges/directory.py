@@ -17,43 +17,28 @@ certificate speaks for whom. One TOML file:
     successor = "H05"
 
 Codes are compared as they are, byte for byte: a code in other letters is another code. An old
-code (000.00.00.H05) is an entry of its own. A closed code also stands for what lies below it.
-
-Source: grammar of codes: QĐ 20/2020/QĐ-TTg Art 4-6; old form: QCVN 102:2016/BTTTT.
+code (000.00.00.H05) is an entry of its own. A closed code also stands for what lies below it. A
+code of any form may be listed (28.22.H17, vxp.saas.03 are in use); what is no code at all is a
+fault of the file (`envelopes.codes.organ`). Codes closed by decree need no entry: `core.policy`
+knows them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from envelopes.codes.organ import level_one, problem
 from keys.certificates import Certificate
 
 from ..core.ports import Organ
 from .files import read_bounded
 from .tomlfile import Section, TomlFile
 
-NEW_FORM = re.compile(r"[A-Y][0-9]{2}(\.[A-Z0-9]+)*")
-OLD_FORM = re.compile(r"[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.([A-Y][0-9]{2})")
-ORGAN_ID_MAX = 35  # characters, QĐ 20/2020 Art 4
-# In the wild stand hub and test codes as 28.22.H17, 001.00.20.TT2, vxp.saas.03; a code that the
-# directory lists is a code, if it can stand in a routing key and a folder name.
-LISTED_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,34}")
 _FINGERPRINT = r"[0-9a-f]{64}"
 DIRECTORY_BYTES = 64 * 1024 * 1024  # 100,000 organs with two certificates each are about 30 MB
-
-
-def level_one(organ_id: str) -> str:
-    """The level 1 code that a code lies under: H02 of H02.12 and of 000.00.12.H02; "" if none."""
-    if len(organ_id) > ORGAN_ID_MAX:
-        return ""
-    old = OLD_FORM.fullmatch(organ_id)
-    if old is not None:
-        return old[1]
-    return organ_id[:3] if NEW_FORM.fullmatch(organ_id) else ""
 
 
 class TomlDirectory:
@@ -180,17 +165,25 @@ def _closed(name: str, table: Section) -> Organ:
         organ_id=name, name=table.text("name"), closed=True, successor=table.text("successor")
     )
     table.required("name")
+    fault = problem(organ.successor) if organ.successor else None
+    if fault is not None:
+        table.wrong(
+            "successor",
+            f"is not an organ's code: {fault.en}",
+            f"không phải mã định danh: {fault.vi}",
+        )
     table.close()
     return organ
 
 
 def _check_names(section: Section) -> None:
     for name in section.names:
-        if not LISTED_FORM.fullmatch(name):
+        fault = problem(name)
+        if fault is not None:
             section.wrong(
                 name,
-                f"is not an organ's code: at most {ORGAN_ID_MAX} of A-Z a-z 0-9 . -",
-                f"không phải mã định danh: tối đa {ORGAN_ID_MAX} ký tự A-Z a-z 0-9 . -",
+                f"is not an organ's code: {fault.en}",
+                f"không phải mã định danh: {fault.vi}",
             )
 
 

@@ -26,7 +26,7 @@ from envelopes.verify import verify
 from ..core.errors import NotFound
 from ..core.events import inbox_message
 from ..core.model import Acceptance, Arrival, Kept
-from ..core.policy import Disposition, dispose, sender_is_proven
+from ..core.policy import Disposition, dispose, is_secret, sender_is_proven
 from ..core.ports import Incoming
 from ..core.states import StatusCode
 from ..core.world import World
@@ -77,15 +77,15 @@ async def _take(envelope: Envelope, *, redelivered: bool, world: World, now: dat
     if known is not None:
         await world.store.answer_again(known, now)
         return Outcome.ANSWERED_AGAIN
-    if not _served(envelope.organ, world):
-        return await _quarantine(
-            envelope, None, "NOT_FOR_US", "routed to an organ not served here", world, now
-        )
     if redelivered:
         attempt = await world.store.attempt(envelope.sha256, now)
         if attempt >= world.limits.poison_attempts:
             why = f"delivered {attempt} times without an end; not parsed"
             return await _quarantine(envelope, None, "POISON", why, world, now)
+    if not _served(envelope.organ, world):  # read all the same: a secret is not kept here either
+        report = await _verify(envelope, world, now)
+        why = "routed to an organ not served here"
+        return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
     return await judge(envelope, world=world, now=now)
 
 
@@ -205,7 +205,10 @@ async def _hold(envelope: Envelope, report: Report, world: World, now: datetime)
 async def _quarantine(
     envelope: Envelope, report: Report | None, reason: str, why: str, world: World, now: datetime
 ) -> Outcome:
-    """Keep it for a person; answer 02 only to a proven sender of a document (QĐ 28 Art 9.1)."""
+    """Keep it for a person; answer 02 only to a proven sender of a document (QĐ 28 Art 9.1).
+
+    Of a state secret only digest, signer and report are kept, never the content (Art 1.2).
+    """
     answer = None
     if (
         report
@@ -235,24 +238,30 @@ def _kept(
     now: datetime,
     recheck_at: datetime | None,
 ) -> Kept:
+    secret = report is not None and is_secret(report)
     return Kept(
         organ=envelope.organ,
         sha256=envelope.sha256,
-        data=envelope.data,
+        data=b"" if secret else envelope.data,
         size=len(envelope.data),
         reason=reason,
         detail=why,
-        report=_json(report) if report else "",
+        report=_json(report, secret=secret) if report else "",
         connection=envelope.connection,
         from_organ=report.sender if report else "",
         document_id=report.document_id if report else "",
         kept_at=now,
         recheck_at=recheck_at,
+        truncated=secret,
     )
 
 
-def _json(report: Report, *, digests: bool = True) -> str:
-    return json.dumps(report.to_json_dict(digests=digests), ensure_ascii=False)
+def _json(report: Report, *, digests: bool = True, secret: bool = False) -> str:
+    """The report as it is kept; of a secret without what repeats the content."""
+    kept = report.to_json_dict(digests=digests)
+    if secret:
+        kept |= {"attachments": [], "findings": []}
+    return json.dumps(kept, ensure_ascii=False)
 
 
 def _served(organ: str, world: World) -> bool:

@@ -22,6 +22,7 @@ import structlog
 from envelopes import edxml
 from envelopes.errors import Malformed
 from envelopes.model import Document
+from envelopes.secrecy import hints
 
 from ..core.errors import (
     Ambiguous,
@@ -34,6 +35,7 @@ from ..core.errors import (
 )
 from ..core.events import accepted_reply, problem_reply
 from ..core.model import MailroomMessage, Origin, Submitted
+from ..core.policy import check_secrecy, check_sender
 from ..core.ports import Clock, MailroomBroker, MailroomIncoming
 from ..core.world import World
 from . import outbox, receipts
@@ -151,6 +153,8 @@ async def _take_document(
 ) -> None:
     _check_form(incoming, "application/xml")
     document = read_submission(incoming.body, world.limits.envelope_bytes)
+    check_secrecy(document)
+    check_sender(document.sender.organ_id)
     if document.sender.organ_id not in counter.organs:
         raise SubmissionRefused(
             "E-AUT-001",
@@ -195,6 +199,8 @@ def read_submission(body: bytes, limit: int) -> Document:
         )
     for finding in findings:
         log.info("finding", code=finding.code, line=finding.line, element=finding.element)
+    for hint in hints(message):
+        log.warning("may_be_secret", code="W-SEC-001", element=hint.element)
     return message
 
 

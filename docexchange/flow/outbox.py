@@ -19,12 +19,11 @@ import structlog
 from envelopes import edxml
 from envelopes.model import Document
 from envelopes.pack import with_trace
-from envelopes.verify import content_problem
 from keys.remote import RemoteKey
 
 from ..core.errors import Deferred, DeliveryRefused, NotFound, SubmissionRefused
 from ..core.model import Due, MailroomMessage, Origin, Submission, Submitted
-from ..core.policy import check_recipients
+from ..core.policy import check_content, check_recipients, check_secrecy, check_sender
 from ..core.ports import Broker, Clock
 from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
@@ -119,7 +118,9 @@ async def submit(
 
 
 def _check_at_the_door(document: Document, world: World) -> None:
+    check_secrecy(document)
     sender = document.sender.organ_id
+    check_sender(sender)
     try:
         world.keyring.signer(sender)
     except NotFound as none:
@@ -131,16 +132,7 @@ def _check_at_the_door(document: Document, world: World) -> None:
             pointer="MessageHeader/From/OrganId",
         ) from none
     check_recipients(document.recipients, world.directory, world.limits)
-    problem = content_problem(document)
-    if problem is not None:
-        code = "E-SEC-001" if problem.reason == "SECRET" else "E-FMT-020"
-        raise SubmissionRefused(
-            code,
-            "Nội dung văn bản không đạt",
-            "The content of the document is not acceptable",
-            detail=problem.detail,
-            pointer=problem.element,
-        )
+    check_content(document)
 
 
 def _check_size(size: int, world: World) -> None:

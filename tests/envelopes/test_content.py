@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from envelopes.content import content_problem, folded
+from envelopes.content import content_problem
 from envelopes.model import Code, Document, DocumentType, Organization, OtherInfo, ResponseFor
 from tests.letters import document, status
 
@@ -86,7 +86,3 @@ def test_the_word_inside_other_words_is_none(word: str) -> None:
     info = OtherInfo(priority_text="0", sphere_of_promulgation=word)
     assert content_problem(replace(GOOD, other_info=info)) is None
     assert content_problem(replace(GOOD, subject="Mật")) is None
-
-
-def test_folding_takes_case_marks_and_spaces_away() -> None:
-    assert folded(" Tuyệt \n MẬT ") == "tuyet mat"

@@ -42,6 +42,17 @@ _ORPHANS = Query(
     .where(tables.INCOMPLETE, _b.c.stored_at < bindparam("before"))
     .limit(bindparam("most"))
 )
+_LINKED = tuple(
+    Query(select(key).join_from(key.table, _b, key == own).where(_b.c.id == bindparam("blob_id")))
+    for own, keys in (
+        (
+            _b.c.id,
+            [one.c.blob_id for one in (tables.submissions, tables.arrivals, tables.receipts)],
+        ),
+        (_b.c.sha256, [tables.kept.c.blob, tables.mailroom_messages.c.blob]),
+    )
+    for key in keys
+)
 _DROP_PARTS = Query(delete(_c).where(_c.c.blob_id == bindparam("blob_id")))
 _DROP = Query(delete(_b).where(_b.c.id == bindparam("blob_id")))
 
@@ -140,6 +151,17 @@ def read(connection: Connection, sha256: str) -> bytes:
     if found != sha256:
         raise StoreError(f"content {sha256} is damaged on disk: it reads as {found}")
     return data
+
+
+def forget(transaction: Transaction, sha256: str) -> bool:
+    """Drop a content that no row links any more; False when one does."""
+    connection = transaction.connection
+    known = connection.one(_FIND, sha256=sha256)
+    if known is None or any(connection.rows(one, blob_id=known["id"]) for one in _LINKED):
+        return False
+    connection.run(_DROP_PARTS, blob_id=known["id"])
+    connection.run(_DROP, blob_id=known["id"])
+    return True
 
 
 def sweep_orphans(transaction: Transaction, now: datetime, most: int) -> int:

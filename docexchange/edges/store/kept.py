@@ -5,6 +5,9 @@ the older one. Each connection of the axis has a byte quota; beyond it a quarant
 keeps its digest, its report and its first 64 KiB.
 
     held -> held | quarantined | settled        quarantined -> held | quarantined | settled
+
+Of a state secret no content is kept: its row links the empty content. Bytes that were kept before
+anybody could read them go when they turn out to be one.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from .database import Connection, Query, Row, adding, maybe_micros, micros, mome
 from .transaction import Transaction
 
 HELD, QUARANTINED, SETTLED = "held", "quarantined", "settled"
+NOTHING = hashlib.sha256(b"").hexdigest()  # under which the empty content lies
 BEYOND_QUOTA = 64 * 1024  # bytes kept of an envelope when its connection's quota is used up
 
 _k, _q, _t = tables.kept, tables.kept_bytes, tables.attempts
@@ -41,6 +45,9 @@ _SETTLE = Query(
     update(_k)
     .where(_k.c.id == bindparam("kept_id"))
     .values(state=bindparam("state"), outcome=bindparam("outcome"))
+)
+_LINK = Query(
+    update(_k).where(_k.c.id == bindparam("kept_id")).values(blob=bindparam("link"), truncated=1)
 )
 _DUE = Query(
     select(_k)
@@ -73,6 +80,8 @@ def quarantine(transaction: Transaction, kept: Kept, answer: Submission | None, 
         _add(transaction, _within(transaction.connection, kept, quota), QUARANTINED)
     else:
         _judge_again(transaction, row, kept, QUARANTINED)
+        if kept.truncated and not kept.data:
+            _drop_content(transaction, row, kept)
     if new:
         _note(transaction, QUARANTINED, kept)
         if answer is not None:
@@ -195,6 +204,17 @@ def _judge_again(transaction: Transaction, row: Row, kept: Kept, state: str) -> 
     )
     if row["state"] == SETTLED:
         _use(connection, row["connection"], _stored_size(connection, row))
+
+
+def _drop_content(transaction: Transaction, row: Row, kept: Kept) -> None:
+    """Link the empty content, and forget the old one unless something else needs it."""
+    connection = transaction.connection
+    if row["blob"] == NOTHING:
+        return
+    _use(connection, row["connection"], -_stored_size(connection, row))
+    blobs.put(transaction, NOTHING, b"", kept.kept_at)
+    connection.run(_LINK, kept_id=row["id"], link=NOTHING)
+    blobs.forget(transaction, row["blob"])
 
 
 def _settle(transaction: Transaction, row: Row, outcome: str) -> None:

@@ -282,7 +282,7 @@ def test_hostile_attachment_names_stay_in_the_folder(office: Office, tmp_path: P
     out = tmp_path / "out" / "deep"
     assert office.run("H01", "inbox", "save", "98/QĐ-UBND", "-o", out).code == 0
     assert sorted(path.name for path in out.iterdir()) == [
-        "98_QĐ-UBND-1-rm -rf",
+        "98_QĐ-UBND-1-_rm -rf _",
         "98_QĐ-UBND.edxml",
     ]
 

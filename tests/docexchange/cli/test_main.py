@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docexchange.cli import exits, hoist, main, words
+from docexchange.cli import exits, hoist, main, show, words
 from docexchange.cli.exits import Exit
 from docexchange.core.errors import (
     Ambiguous,
@@ -210,3 +210,19 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     )
     assert "Traceback" not in ran.stderr
     assert "docexchange-bug" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("abc", "abc"),
+        ("abcdefgh", "abcde…"),
+        ("ệ" * 6, "ệ" * 6),
+        ("e\u0323\u0302" * 6, "e\u0323\u0302" * 6),  # three characters a letter
+        ("ab\x1b[2Jcd", "ab [2…"),
+        ("x" * 10_000_000, "xxxxx…"),
+        ("a" + "\u0301" * 10_000_000, "a" + "\u0301" * 35 + "…"),
+    ],
+)
+def test_a_text_in_a_list_is_short_and_costs_little(text: str, short: str) -> None:
+    assert show.short(text, 6) == short

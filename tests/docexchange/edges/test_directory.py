@@ -8,7 +8,7 @@ import pytest
 
 from docexchange.core.errors import ConfigError
 from docexchange.edges import directory as module
-from docexchange.edges.directory import TomlDirectory, level_one
+from docexchange.edges.directory import TomlDirectory
 from docexchange.edges.tomlfile import FileError
 from keys.certificates import Certificate, load_pem
 from keys.demo_ca import demo_ca
@@ -102,15 +102,6 @@ def test_codes(tmp_path: Path, code: str, found: str | None) -> None:
         assert organ is not None
         assert organ.closed
         assert organ.successor == "H05"
-
-
-def test_level_one() -> None:
-    assert [level_one(code) for code in ("H02.12", "000.20.31.H53", "Z01ABC", "14.00.W00")] == [
-        "H02",
-        "H53",
-        "",
-        "",
-    ]
 
 
 def test_sha256_is_of_the_bytes(tmp_path: Path) -> None:
@@ -222,6 +213,12 @@ def test_a_listing_needs_no_name_in_the_certificate(tmp_path: Path) -> None:
     assert directory.speaks_for("H07", chain("H05"), AT)[0] is True
 
 
+CYRILLIC = (
+    "is not an organ's code: character 1 is U+041D CYRILLIC CAPITAL LETTER EN, which only looks "
+    "like H; codes have A-Z 0-9 and dots, at most 35 characters: type it again"
+)
+
+
 def test_every_problem_of_the_file_is_told(tmp_path: Path) -> None:
     text = """\
 [organs.H05]
@@ -240,6 +237,12 @@ name = "x"
 node = "n"
 [closed.H01]
 sucessor = "H05"
+[closed.H02]
+name = "x"
+successor = "Н05"
+[organs."Н05"]
+name = "x"
+node = "n"
 [clsed.H03]
 """
     assert wrong(tmp_path, text) == [
@@ -254,11 +257,18 @@ sucessor = "H05"
             "organs.H01.subject_rule",
             "needs issuers, the CAs under which the name in a certificate is believed",
         ),
-        (12, 'organs."H01/../x"', "is not an organ's code: at most 35 of A-Z a-z 0-9 . -"),
+        (
+            12,
+            'organs."H01/../x"',
+            "is not an organ's code: character 4 is U+002F SOLIDUS; codes have A-Z 0-9 and dots, "
+            "at most 35 characters: type it again",
+        ),
         (15, "closed.H01.name", "is missing"),
         (15, "closed.H01", "is also listed under [organs]"),
         (16, "closed.H01.sucessor", 'is not a setting; did you mean "successor"?'),
-        (17, "clsed", 'is not a setting; did you mean "closed"?'),
+        (19, "closed.H02.successor", CYRILLIC),
+        (20, 'organs."Н05"', CYRILLIC),
+        (23, "clsed", 'is not a setting; did you mean "closed"?'),
     ]
 
 

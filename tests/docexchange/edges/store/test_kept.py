@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,22 @@ async def test_an_attempt_is_counted_for_30_days(store: SqlStore) -> None:
     assert await store.sweep_orphans(NOW + 30 * 24 * 60 * MINUTE) == 0
     assert await store.sweep_orphans(NOW + 30 * 24 * 60 * MINUTE + MINUTE) == 1
     assert await store.attempt("aa", NOW) == 1
+
+
+async def test_bytes_that_turn_out_to_be_a_secret_go(store: SqlStore) -> None:
+    """Kept unread as poison, then read: only the digest and the report stay."""
+    poison = kept(reason="POISON", report="")
+    secret = replace(poison, reason="SECRET", report="{}", data=b"", truncated=True)
+    await store.quarantine(poison, None)
+    await store.quarantine(kept(organ="H06"), None)  # the same bytes for another organ
+    await store.quarantine(secret, None)
+    assert store.blob(poison.sha256) == poison.data
+    await store.quarantine(replace(secret, organ="H06"), None)
+    with pytest.raises(NotFound):
+        store.blob(poison.sha256)
+    for number in ("1", "2"):
+        view = store.kept(number)
+        assert (view.reason, view.sha256, view.size) == ("SECRET", poison.sha256, poison.size)
+    await store.quarantine(secret, None)  # a third copy finds nothing to drop
+    assert store.kept("1").copies == 3
+    assert store.held_due(SOON, 10) == []
