@@ -44,6 +44,20 @@ class Refused(Malformed):
         self.detail = detail
 
 
+class UnboundPrefix(Refused):
+    """The gate keeps it out for nothing but prefixes that no element declares.
+
+    Args:
+        prefixes: those, in the order of their first use.
+        line: line of the first use.
+    """
+
+    def __init__(self, prefixes: tuple[str, ...], *, line: int = 0) -> None:
+        named = ", ".join(prefix[:40] for prefix in prefixes[:6])
+        super().__init__("UNBOUND_PREFIX", f"the prefix {named} is not declared", line=line)
+        self.prefixes = prefixes
+
+
 class NotTrusted(EnvelopeError):
     """The content was asked for, but the verdict is not TOTAL-PASSED; `report` says why."""
 

@@ -22,7 +22,7 @@ from .errors import Malformed
 from .gate import BYTES_MAX, ELEMENTS_MAX
 from .layout import DX, Field, fields_of
 from .model import Attachment, Document, Message, Received, Status
-from .reader import is_odd
+from .rules import is_odd, places_too_long
 from .writer import CONTENT, HEAD, is_written
 
 SIGNATURE_BYTES_MAX: Final = 64 * 1024  # eight certificates; a longer one gets the gate's limits
@@ -157,7 +157,8 @@ class _Reader:
         if len(self._tokens) > TOKENS_MAX:
             return None
         if self._is_status:
-            return Status(**self._values(_STATUS))
+            values = self._values(_STATUS)
+            return Status(**values) if "sender" in values else None
         values = self._values(_DOCUMENT)
         parts: dict[str, list[Any]] = {attribute: [] for attribute, _ in _PARTS.values()}
         while self._at < len(self._tokens):
@@ -166,15 +167,16 @@ class _Reader:
             if part is not None:
                 attribute, plan = part
                 parts[attribute].append(plan.record(**self._values(plan)))
-        if "to" not in values:  # an error, for the tolerant reader to note
+        if not values.keys() >= {"sender", "to"}:  # an error, for the tolerant reader to note
             return None
-        return Document(
+        document = Document(
             **values,
             trace=_first(parts["trace"]),
             errors=_first(parts["errors"]),
             manifest=tuple(parts["manifest"]),
             attachments=tuple(parts["attachments"]),
         )
+        return None if places_too_long(document) else document
 
     def _values(self, plan: _Plan) -> dict[str, Any]:
         """Values for the constructor of a record, up to the tag that ends it."""

@@ -12,15 +12,17 @@ from typing import Any, Final
 
 from lxml import etree
 
-from .layout import ATTRIBUTES, FRAME, FRAME_NAMES, NS, SIGNATURE_IDS, SIGNATURE_NAMES
+from .finding_codes import FINDING_CODES, is_error
+from .layout import FRAME, FRAME_NAMES, NS, SIGNATURE_IDS, SIGNATURE_NAMES
 
 FINDINGS_MAX: Final = 200  # a person reads no more, and a hostile file could make a million
 
 _FRAME: Final = {
     f"{{{NS}}}{name}": frozenset(f"{{{NS}}}{one}" for one in inner) for name, inner in FRAME.items()
 }
+_SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+_VALUE: Final = "{http://www.w3.org/2000/09/xmldsig#}SignatureValue"
 _REPEATED: Final = (f"{{{NS}}}Reference", f"{{{NS}}}Attachment")
-_WITH_ATTRIBUTES = etree.XPath("//*[@*]")
 _TEXTS_BESIDE_ELEMENTS = etree.XPath("//*[*]/text()[normalize-space()]")
 _IDS = etree.XPath("descendant-or-self::*/@*[translate(local-name(), 'ID', 'id') = 'id']")
 
@@ -30,16 +32,26 @@ class Finding:
     """Something odd that was read all the same.
 
     Args:
-        code: stable code; E- is an error that the exchange will refuse, W- a warning.
+        code: one of `finding_codes`; E- is what the exchange refuses to send, W- a warning.
         line: line in the input, 0 if unknown.
-        element: name of the element.
-        text: what was found and what was assumed.
+        element: name of the element, "" if there is none.
+        text: the facts in no language: what was found, and -> what was made of it.
     """
 
     code: str
     line: int
     element: str
     text: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the exchange refuses to send what has it."""
+        return is_error(self.code)
+
+    def sentence(self, lang: str) -> str:
+        """What it means, and the facts; whatever is not English is Vietnamese."""
+        words = FINDING_CODES[self.code].get(lang)
+        return f"{words}: {self.text}" if self.text else words
 
 
 class Findings:
@@ -52,13 +64,18 @@ class Findings:
         """All so far."""
         return tuple(self._list)
 
+    @property
+    def full(self) -> bool:
+        """Whether no more are listed."""
+        return len(self._list) > FINDINGS_MAX
+
     def add(self, code: str, element: etree._Element | int, name: str, text: str) -> None:
         """Note one, at the line of an element or at a line."""
         line = element if isinstance(element, int) else element.sourceline or 0
         if len(self._list) < FINDINGS_MAX:
             self._list.append(Finding(code, line, name, text))
         elif len(self._list) == FINDINGS_MAX:
-            self._list.append(Finding("W-FMT-099", line, "", "more was found; not listed"))
+            self._list.append(Finding("W-FMT-099", line, "", ""))
 
     def drop_markup(self, root: etree._Element) -> None:
         """Take comments and processing instructions out; the text around them stays whole."""
@@ -66,60 +83,46 @@ class Findings:
         for node in (*root.iter(etree.Comment, etree.ProcessingInstruction), *outside):
             comment = isinstance(node, etree._Comment)
             name = "comment" if comment else "processing instruction"
-            self.add("W-FMT-040", node, name, "not content; left out")
+            self.add("W-FMT-040", node, name, str(node.text or "").strip()[:40])
         etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
 
     def drop_signatures(self, root: etree._Element) -> None:
         """Take earlier and dummy signatures out, of any namespace and wherever they stand."""
         for element in root.iter(*SIGNATURE_NAMES):
-            text = "an earlier signature; left out, it does not cover what will be sent"
-            self.add("W-SIG-001", element, local_name(element), text)
+            genuine = element.tag == _SIGNATURE and element.find(_VALUE) is not None
+            self.add("W-SIG-001" if genuine else "W-SIG-002", element, local_name(element), "")
         etree.strip_elements(root, *SIGNATURE_NAMES, with_tail=False)
 
     def note_left_out(self, root: etree._Element, kept: Set[etree._Element]) -> None:
-        """Name what no record holds: attributes, texts beside elements, strangers in the frame.
+        """Name what no record holds: texts beside elements, parts of the frame that stand twice.
 
         Args:
             root: the whole tree.
             kept: unknown elements that a record does hold, with all that is in them.
         """
-        for element in _found(_WITH_ATTRIBUTES, root):
-            if not _inside(element, kept):
-                self._note_attributes(element)
         for text in _found(_TEXTS_BESIDE_ELEMENTS, root):
             owner = text.getparent().getparent() if text.is_tail else text.getparent()
-            if not _inside(owner, kept):
+            if not inside(owner, kept):
                 self.note_text(owner, text)
         for parent in root.iter(*_FRAME):
-            self._note_strangers(parent, _FRAME[str(parent.tag)])
-
-    def _note_attributes(self, element: etree._Element) -> None:
-        name = local_name(element)
-        for attribute in element.attrib:
-            if (name, attribute) not in ATTRIBUTES:
-                self.add("W-FMT-037", element, name, f"attribute {str(attribute)[:80]}; left out")
+            self._note_doubles(parent, _FRAME[str(parent.tag)])
 
     def note_text(self, element: etree._Element, text: str) -> None:
         """Name a text that stands where only elements can."""
-        shown = f"{text.strip()[:40]!r}; left out, only elements can stand here"
-        self.add("W-FMT-038", element, local_name(element), shown)
+        self.add("W-FMT-038", element, local_name(element), repr(text.strip()[:40]))
 
-    def _note_strangers(self, parent: etree._Element, known: frozenset[str]) -> None:
+    def _note_doubles(self, parent: etree._Element, known: frozenset[str]) -> None:
         seen = set()
-        for child in parent.iterchildren(tag=etree.Element):
-            tag = str(child.tag)
-            if tag not in known:
-                where = f"cannot stand in {local_name(parent)}; left out"
-                self.add("W-FMT-034", child, local_name(child), where)
-            elif tag in seen and tag not in _REPEATED:
-                self.add("W-FMT-032", child, local_name(child), "stands twice; the first counts")
-            seen.add(tag)
+        for child in parent.iterchildren(*known):
+            if child.tag in seen and child.tag not in _REPEATED:
+                self.add("W-FMT-032", child, local_name(child), "")
+            seen.add(child.tag)
 
     def note_not_of_status(self, root: etree._Element) -> None:
         """Name the parts of a document that stand in a status."""
         for name in ("TraceHeaderList", "ErrorList", "edXMLBody", "AttachmentEncoded"):
             for element in root.iter(f"{{{NS}}}{name}"):
-                self.add("W-FMT-039", element, name, "is no part of a status; left out")
+                self.add("W-FMT-039", element, name, "")
 
 
 def what_spoils(element: etree._Element) -> str:
@@ -140,7 +143,8 @@ def local_name(element: etree._Element) -> str:
     return etree.QName(element).localname
 
 
-def _inside(element: etree._Element, kept: Set[etree._Element]) -> bool:
+def inside(element: etree._Element, kept: Set[etree._Element]) -> bool:
+    """Whether an element is one of some, or in one of them."""
     return bool(kept) and any(one in kept for one in (element, *element.iterancestors()))
 
 

@@ -24,7 +24,7 @@ from typing import Final
 
 from lxml import etree
 
-from .errors import Refused
+from .errors import Refused, UnboundPrefix
 
 __all__ = ["Refused", "open_gate"]
 
@@ -56,6 +56,8 @@ _OTHER_FILES: Final = {
 }
 _ID = re.compile(rb"""[\s:][iI][dD]\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
 _PLAIN = re.compile(rb"[A-Za-z0-9_.-]+")
+_NO_NAMESPACE: Final = etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
+_UNBOUND = re.compile(r"Namespace prefix (\S+) ")
 _IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
 
 
@@ -73,7 +75,7 @@ def open_gate(data: bytes, *, signed: bool, limit: int = BYTES_MAX) -> etree._El
     Raises:
         Refused: reason EMPTY, TOO_LARGE, NOT_XML, ENCODING, DTD, COMMENT, CDATA,
             PROCESSING_INSTRUCTION, CHARACTER_REFERENCE, TOO_DEEP, TOO_MANY_ELEMENTS,
-            TOO_MANY_ATTRIBUTES, TOO_MANY_NAMESPACES or DUPLICATE_ID.
+            TOO_MANY_ATTRIBUTES, TOO_MANY_NAMESPACES, UNBOUND_PREFIX or DUPLICATE_ID.
     """
     if not data.strip():
         raise Refused("EMPTY", "there is nothing in it")
@@ -237,10 +239,20 @@ def _parse(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise Refused("NOT_XML", error.msg or "not well-formed", line=error.lineno or 0) from error
+        raise _refusal(error, parser) from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise Refused("DTD", "a document type declaration")
     return root
+
+
+def _refusal(error: etree.XMLSyntaxError, parser: etree.XMLParser[etree._Element]) -> Refused:
+    """Why the parser refused; prefixes that nobody declared are told apart from other faults."""
+    faults = list(parser.error_log)  # that of the error is the log of the whole process
+    unbound = [_UNBOUND.match(fault.message) for fault in faults if fault.type == _NO_NAMESPACE]
+    prefixes = tuple(dict.fromkeys(found[1] for found in unbound if found))
+    if prefixes and len(unbound) == len(faults):
+        return UnboundPrefix(prefixes, line=faults[0].line)
+    return Refused("NOT_XML", error.msg or "not well-formed", line=error.lineno or 0)
 
 
 def _ids_plainly_differ(tags: list[bytes]) -> bool:

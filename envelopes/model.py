@@ -2,7 +2,8 @@
 
 Values are the strings of the wire, so that reading what was written gives the same record: None is
 an element that is absent, "" one that is present and empty. Element names, order and namespaces
-are known to `edxml` alone. Child elements that nobody knows are kept as text in `unknown`.
+are known to `edxml` alone. Child elements that nobody knows are kept as text in `unknown`, and
+attributes that nobody knows in `attributes`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,48 @@ from dataclasses import dataclass, field
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 
 
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute that the standard does not know, as `xlink:href` of a Reference.
+
+    Args:
+        name: as {namespace}name, or name without a namespace; its prefix is not kept.
+        value: as the parser gives it.
+        element: "" if it stands on the record's own element; else the child that is no record:
+            a text as Subject, or of a Document or Status a part of the frame as edXMLHeader.
+        position: which of several texts of that name, from 0.
+    """
+
+    name: str
+    value: str
+    element: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An element that nobody knows, in a part of the frame as edXMLHeader; a message has them in
+    the order of the frame, edXML first.
+
+    Args:
+        parent: name of that part.
+        text: the element as exclusive C14N text.
+    """
+
+    parent: str
+    text: str
+
+
+NO_ATTRIBUTES: frozenset[Attribute] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What every record has: child elements that nobody knows, each as exclusive C14N text."""
+    """What every record has: child elements that nobody knows, each as exclusive C14N text, and
+    attributes that nobody knows, which have no order."""
 
     unknown: tuple[str, ...] = ()
+    attributes: frozenset[Attribute] = NO_ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +300,7 @@ class Document(Record):
     manifest_version: str = "1.0"
     manifest: tuple[Reference, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -292,6 +331,7 @@ class Status(Record):
     description: str | None = None
     timestamp: str | None = None
     received: Received | None = None
+    strangers: tuple[Stranger, ...] = ()
 
 
 Message = Document | Status

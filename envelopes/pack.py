@@ -38,6 +38,7 @@ from .model import (
     Trace,
     TraceHeaderList,
 )
+from .profile import profile_problem
 
 VIETNAM: Final = timezone(timedelta(hours=7))  # no summer time since 1975
 ARRIVED: Final = "01"  # the status that proves receipt
@@ -84,10 +85,11 @@ def prepare(
         signing_time: aware; whole seconds count.
 
     Raises:
-        Malformed: content that every receiver would have to refuse (`content.content_problem`),
-            or a character that XML cannot carry.
+        Malformed: content that every receiver would have to refuse (`content.content_problem`) or
+            that the law does not allow us to send (`profile.profile_problem`), or a character
+            that XML cannot carry.
     """
-    problem = content_problem(message)
+    problem = content_problem(message) or profile_problem(message)
     if problem is not None:
         raise Malformed(f"{problem.reason}: {problem.detail}", element=problem.element)
     before, after = edxml.split(message)

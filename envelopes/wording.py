@@ -184,6 +184,9 @@ _GATE: Final[Mapping[str, Reason]] = {
         "Có ký tự viết dạng tham chiếu trong gói tin đã ký",
         "A character reference in a signed envelope that the canonical form would not have",
     ),
+    "UNBOUND_PREFIX": _format(
+        "Dùng tiền tố không gian tên mà không khai báo", "A namespace prefix that is not declared"
+    ),
     "DUPLICATE_ID": _format("Hai phần tử mang cùng định danh", "Two elements carry the same id"),
 }
 

@@ -1,8 +1,8 @@
 """Messages to canonical bytes, by the table of `layout`.
 
 What is written equals the exclusive C14N 1.0 of itself, without XML declaration or indentation, so
-that packing needs no tree. Only unknown elements go through libxml2, which places their
-namespaces.
+that packing needs no tree. Only what has unknown elements or attributes goes through libxml2,
+which places their namespaces.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 import pybase64
 from lxml import etree
 
-from . import model
+from . import attributes, model
 from .c14n import canonical
 from .errors import Malformed
 from .layout import DX, NS, Field, Kind, fields_of
@@ -54,7 +54,7 @@ def split(message: Message) -> tuple[bytes, bytes]:
     before = writer.taken()
     writer.rest(message)
     after = writer.taken()
-    return _normalised(before + _MARK + after) if writer.strangers else (before, after)
+    return _normalised(message, before, after) if writer.strangers else (before, after)
 
 
 def is_written(message: Message, data: bytes, begin: int, end: int) -> bool:
@@ -129,7 +129,7 @@ _ATTACHMENT = _plan(model.Attachment, "Attachment", "")
 
 
 class _Writer:
-    """Collects text and bytes; `strangers` tells that an unknown element was among them."""
+    """Collects text and bytes; `strangers` tells that something unknown was among them."""
 
     def __init__(self) -> None:
         self.strangers = False
@@ -159,26 +159,47 @@ class _Writer:
                 self._record(message.trace, *_TRACE)
             if message.errors is not None:
                 self._record(message.errors, *_ERRORS)
+        self._in_frame(message, "edXMLHeader")
 
     def rest(self, message: Message) -> None:
         put = self._texts.append
         put("</edXML:edXMLHeader>")
         if isinstance(message, Document):
             self._manifest(message)
+        self._in_frame(message, "edXMLEnvelope")
         put("</edXML:edXMLEnvelope>")
-        if isinstance(message, Document) and message.attachments:
+        if isinstance(message, Document) and (message.attachments or self._in_attached(message)):
             put("<AttachmentEncoded>")
             for attachment in message.attachments:
                 self._attachment(attachment)
+            self._in_frame(message, "AttachmentEncoded")
             put("</AttachmentEncoded>")
+        self._in_frame(message, "edXML")
         put("</edXML>")
+
+    def _in_frame(self, message: Message, parent: str) -> None:
+        """The unknown elements in a part of the frame, after what is known there."""
+        if message.strangers:
+            self.strangers = True
+            self._texts += [
+                _stranger(one.text) for one in message.strangers if one.parent == parent
+            ]
+
+    def _in_attached(self, document: Document) -> bool:
+        """Whether AttachmentEncoded is needed for unknown things alone."""
+        return any(one.parent == "AttachmentEncoded" for one in document.strangers) or any(
+            one.element == "AttachmentEncoded" for one in document.attributes
+        )
 
     def _manifest(self, document: Document) -> None:
         version = document.manifest_version.translate(_ATTRIBUTE_ESCAPES)
         self._texts.append(f'<edXML:edXMLBody><edXML:edXMLManifest version="{version}">')
         for reference in document.manifest:
             self._record(reference, *_REFERENCE)
-        self._texts.append("</edXML:edXMLManifest></edXML:edXMLBody>")
+        self._in_frame(document, "edXMLManifest")
+        self._texts.append("</edXML:edXMLManifest>")
+        self._in_frame(document, "edXMLBody")
+        self._texts.append("</edXML:edXMLBody>")
 
     def _attachment(self, attachment: Attachment) -> None:
         """The large text never becomes a str: base64 goes from bytes to bytes."""
@@ -219,7 +240,7 @@ class _Writer:
                     self._record(one, step, inner)
 
     def _unknown(self, record: model.Record) -> None:
-        if record.unknown:
+        if record.unknown or record.attributes:
             self.strangers = True
             self._texts.extend(_stranger(text) for text in record.unknown)
 
@@ -253,12 +274,17 @@ def _parser() -> etree.XMLParser[etree._Element]:
     return etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
 
 
-def _normalised(data: bytes) -> tuple[bytes, bytes]:
-    """Let libxml2 place the namespaces of unknown elements; the mark shows where to cut."""
+def _normalised(message: Message, before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """Put the unknown attributes in and let libxml2 place the namespaces of all that is unknown;
+    the mark shows where to cut."""
+    head, root_tag, rest = before.partition(b">")
+    named = attributes.declarations(message).encode()
     try:
-        whole = canonical(etree.fromstring(data, _parser()))
+        root = etree.fromstring(head + named + root_tag + rest + _MARK + after, _parser())
+        attributes.place(message, root)
+        whole = canonical(root)
     except (etree.XMLSyntaxError, etree.C14NError) as error:
-        raise Malformed(f"an unknown element cannot be written again: {error}") from error
+        raise Malformed(f"what is unknown cannot be written again: {error}") from error
     before, mark, after = whole.partition(_MARK)
     if not mark or _MARK in after:
         raise Malformed("an unknown element holds our own mark", element="mark")

@@ -31,6 +31,7 @@ NOUNS = (
     "topology",
     "verify",
     "inspect",
+    "lint",
     "extract",
     "codes",
     "keys",

@@ -15,7 +15,7 @@ import typer
 
 from ..core.errors import SubmissionRefused
 from . import files, options, show
-from .words import say
+from .words import say, spoken
 
 if TYPE_CHECKING:
     from envelopes.model import Attachment, Document
@@ -257,7 +257,9 @@ def _from_xml(given: Fields, names: Callable[[str], str], limit: int) -> Documen
     message, findings = edxml.read(_read(source, limit), repair=True, limit=limit)
     for one in findings:
         line = say(f"dòng {one.line}", f"line {one.line}")
-        show.note(f"{show.plain(source.name)}, {line}: {show.plain(one.text)} [{one.code}]")
+        show.note(
+            f"{show.plain(source.name)}, {line}: {show.plain(one.sentence(spoken()))} [{one.code}]"
+        )
     if not isinstance(message, Document):
         raise typer.BadParameter(
             say(

@@ -1,19 +1,22 @@
-"""`inspect`: what a file says of itself, proven by nothing, and says so."""
+"""`inspect`: what a file says of itself, all of it, proven by nothing, and says so."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import files, options, show, words
-from .words import say
+from . import files, options, show, structure, words
+from .lint import finding_json
+from .words import say, spoken
 
 if TYPE_CHECKING:
-    from envelopes.model import Document, Status
+    from envelopes.model import Document, Message, Status
 
-DROPPED_SIGNATURE = "W-SIG-001"  # a finding for who sends it on; here it is told apart
+SIGNED = "W-SIG-001"  # findings for who sends it on; here it is told apart
+DUMMY = "W-SIG-002"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,37 +37,89 @@ def inspect(
 ) -> None:
     """Print what a file says of itself."""
     from envelopes import edxml
-    from envelopes.model import Document
 
     data = files.read_bounded(path, limit)
     message, found = edxml.read(data, limit=limit)
-    findings = [one for one in found if one.code != DROPPED_SIGNATURE]
-    signed = b"SignatureValue>" in data
-    warning = say(
-        "(chỉ xem cấu trúc, KHÔNG kiểm tra chữ ký: dùng `docexchange verify`)",
-        "(structure only, the signature is NOT checked: use `docexchange verify`)",
-    )
+    codes = {one.code for one in found}
+    signature = "present" if SIGNED in codes else "dummy" if DUMMY in codes else "none"
+    findings = [one for one in found if one.code not in (SIGNED, DUMMY)]
     if as_json:
-        odd = [
-            {"code": one.code, "line": one.line, "element": one.element, "text": one.text}
-            for one in findings
-        ]
-        said = {"verified": False, "file": str(path), "signature_present": signed}
-        content = (
-            _document_json(message) if isinstance(message, Document) else _status_json(message)
-        )
-        show.emit("inspect", {**said, **content, "findings": odd})
+        said = {
+            "verified": False,
+            "file": str(path),
+            "size": len(data),
+            "sha256": sha256(data).hexdigest(),
+            "signature": signature,
+            "signature_present": signature == "present",
+        }
+        odd = [finding_json(one) for one in findings]
+        show.emit("inspect", {**said, **_json(message), "findings": odd})
         return
-    show.note(warning)
-    present = say("có chữ ký, chưa kiểm tra", "a signature is present, not checked")
-    absent = say("không có chữ ký", "not signed")
-    show.out(f"{show.plain(path.name)} · {show.size(len(data))} · {present if signed else absent}")
-    show.facts(
-        _document_facts(message) if isinstance(message, Document) else _status_facts(message)
+    show.note(
+        say(
+            "(chỉ xem cấu trúc, KHÔNG kiểm tra chữ ký: dùng `docexchange verify`)",
+            "(structure only, the signature is NOT checked: use `docexchange verify`)",
+        )
     )
+    words_of = {
+        "present": say("có chữ ký, chưa kiểm tra", "a signature is present, not checked"),
+        "dummy": say("chữ ký chỉ là khung mẫu", "the signature is a dummy"),
+        "none": say("không có chữ ký", "not signed"),
+    }
+    show.out(f"{show.plain(path.name)} · {show.size(len(data))} · {words_of[signature]}")
+    _print(message)
     for one in findings:
         where = say(f"dòng {one.line}", f"line {one.line}")
-        show.out(f"  {one.code}  {where}  {show.plain(f'{one.element}: {one.text}')}")
+        named = f"{one.element}: " if one.element else ""
+        show.out(f"  {one.code}  {where}  {show.plain(named + one.sentence(spoken()))}")
+
+
+def _json(message: Message) -> dict[str, object]:
+    from envelopes.model import Document
+
+    if isinstance(message, Document):
+        return {**_document_json(message), **structure.document(message)}
+    return {**_status_json(message), **structure.status(message)}
+
+
+def _print(message: Message) -> None:
+    from envelopes.model import Document
+
+    if not isinstance(message, Document):
+        show.facts(_status_facts(message))
+        _sections(structure.status(message), ("header", "unknown"))
+        return
+    show.facts(_document_facts(message))
+    parts = ("header", "trace", "errors", "manifest", "unknown")
+    _sections(structure.document(message), parts)
+    if message.attachments:
+        show.out(show.paint("\nAttachmentEncoded", "bold"))
+    for position, one in enumerate(message.attachments, start=1):
+        facts = [show.size(len(one.content)), one.content_type or "", one.content_id or ""]
+        facts.append(f"sha256 {sha256(one.content).hexdigest()}")
+        shown = " · ".join(fact for fact in facts if fact)
+        show.out(show.plain(f"  {position}  {one.name or '-'} · {shown}"))
+
+
+def _sections(parts: dict[str, object], names: tuple[str, ...]) -> None:
+    """Each part under its own title, an element a line, deeper ones further in."""
+    unknown = say("Phần tử, thuộc tính lạ", "Unknown elements, attributes")
+    for name in names:
+        lines = list(structure.lines(parts.get(name)))
+        if lines:
+            show.out(show.paint(f"\n{_TITLES.get(name) or unknown}", "bold"))
+        for depth, element, text in lines:
+            value = f"  {show.short(text, TEXT_WIDTH)}" if text else ""
+            show.out(f"  {'  ' * depth}{show.plain(element)}{value}".rstrip())
+
+
+TEXT_WIDTH = 100  # columns of a text in the structure; --json has all of it
+_TITLES = {
+    "header": "MessageHeader",
+    "trace": "TraceHeaderList",
+    "errors": "ErrorList",
+    "manifest": "edXMLManifest",
+}
 
 
 def _document_facts(document: Document) -> list[tuple[str, str]]:
@@ -115,7 +170,15 @@ def _document_json(document: Document) -> dict[str, object]:
         "subject": document.subject,
         "priority": document.priority,
         "attachments": [
-            {"name": one.name, "size": len(one.content)} for one in document.attachments
+            {
+                "name": one.name,
+                "size": len(one.content),
+                "sha256": sha256(one.content).hexdigest(),
+                "content_id": one.content_id,
+                "content_type": one.content_type,
+                "description": one.description,
+            }
+            for one in document.attachments
         ],
     }
 

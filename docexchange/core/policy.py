@@ -15,6 +15,7 @@ from envelopes.codes import level_one, organ
 from envelopes.codes.level_one import LevelOne
 from envelopes.content import content_problem
 from envelopes.model import Document
+from envelopes.profile import profile_problem
 from envelopes.report import Indication, Report, Result
 from envelopes.secrecy import LAW, classification
 
@@ -217,10 +218,11 @@ def check_secrecy(document: Document) -> None:
 
 
 def check_content(document: Document) -> None:
-    """Refuse a document that every receiver would have to refuse.
+    """Refuse a document that every receiver would have to refuse, or whose fields are not as the
+    law says.
 
     Raises:
-        SubmissionRefused: E-FMT-020.
+        SubmissionRefused: E-FMT-020, E-FMT-021.
     """
     problem = content_problem(document)
     if problem is not None:
@@ -228,6 +230,15 @@ def check_content(document: Document) -> None:
             "E-FMT-020",
             "Nội dung văn bản không đạt",
             "The content of the document is not acceptable",
+            detail=problem.detail,
+            pointer=problem.element,
+        )
+    problem = profile_problem(document)
+    if problem is not None:
+        raise SubmissionRefused(
+            "E-FMT-021",
+            "Trường thông tin không đúng quy định",
+            "A field is not as the law says",
             detail=problem.detail,
             pointer=problem.element,
         )

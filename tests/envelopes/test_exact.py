@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from dataclasses import replace
 from unittest.mock import patch
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from envelopes import dsig, edxml, exact, model
 from envelopes.pack import pack
 from envelopes.report import Report
-from tests.envelopes.test_edxml import RECEIPT, SMALL, records
+from tests.envelopes.test_edxml import RECEIPT, SMALL
 from tests.letters import document, judge, receipt
+from tests.messages import plain
 from tests.pki import AT, P256
 
 DOCUMENT = pack(
@@ -47,7 +49,7 @@ def test_what_our_writer_wrote_is_read(message: model.Message) -> None:
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
-@given(records(model.Document, "MessageHeader") | records(model.Status, "MessageHeader"))
+@given(plain())
 def test_any_message_without_a_finding_is_read(message: model.Message) -> None:
     read = exact.read_exact(signed(message))
     assert read is not None
@@ -58,13 +60,24 @@ def test_any_message_without_a_finding_is_read(message: model.Message) -> None:
     "message",
     [
         replace(SMALL, unknown=("<a></a>",)),
+        replace(SMALL, strangers=(model.Stranger("edXML", "<a></a>"),)),
+        replace(SMALL, attributes=frozenset({model.Attribute("lang", "vi", "Subject")})),
+        replace(SMALL, subject="x" * 501),
+        replace(SMALL, to_places=model.Texts(items=("x" * 150,) * 7)),
         replace(SMALL, due_date="1/6/2026"),
         replace(SMALL, sender=model.Organization(organ_id="null")),
         replace(SMALL, to=()),
         replace(SMALL, manifest_version="1.1"),
         replace(RECEIPT, received=model.Received(algorithm="urn:x", value="")),
     ],
-    ids=["unknown element", "odd date", "null", "no recipient", "version", "digest method"],
+    ids=[
+        *("unknown element", "unknown in the frame", "attribute", "too long", "places"),
+        "odd date",
+        "null",
+        "no recipient",
+        "version",
+        "digest method",
+    ],
 )
 def test_what_is_odd_goes_the_long_way_and_comes_to_the_same(message: model.Message) -> None:
     data = signed(message)
@@ -109,6 +122,13 @@ def test_limits_are_those_of_the_gate() -> None:
     number = SIGNATURE.replace(b"<ds:SignatureValue>", b"<ds:SignatureValue>" + b"A" * 70_000)
     before, after = edxml.split(SMALL)
     assert exact.read_exact(before + number + after) is None
+
+
+@pytest.mark.parametrize("data", [DOCUMENT, STATUS], ids=["document", "status"])
+@pytest.mark.parametrize("element", ["From", "To", "ResponseFor", "StatusCode", "MessageHeader"])
+def test_what_is_missing_is_told_and_never_raises(data: bytes, element: str) -> None:
+    without = re.sub(f"<edXML:{element}>.*?</edXML:{element}>".encode(), b"", data)
+    assert judge(without).to_json_dict() == slowly(without).to_json_dict()
 
 
 @pytest.mark.parametrize("seed", range(4))

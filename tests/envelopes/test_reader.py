@@ -45,16 +45,16 @@ def test_the_plain_neighbour_has_no_finding() -> None:
 @pytest.mark.parametrize(
     ("data", "code", "element"),
     [
-        (wild(header="<e:Extra/>"), "W-FMT-034", "Extra"),
-        (wild(root="<Extra/>"), "W-FMT-034", "Extra"),
-        (wild(root="<AttachmentEncoded><Extra/></AttachmentEncoded>"), "W-FMT-034", "Extra"),
-        (wild(body="<e:edXMLBody><e:Extra/></e:edXMLBody>"), "W-FMT-034", "Extra"),
+        (wild(header="<e:Extra/>"), "W-FMT-031", "Extra"),
+        (wild(root="<Extra/>"), "W-FMT-031", "Extra"),
+        (wild(root="<AttachmentEncoded><Extra/></AttachmentEncoded>"), "W-FMT-031", "Extra"),
+        (wild(body="<e:edXMLBody><e:Extra/></e:edXMLBody>"), "W-FMT-031", "Extra"),
         (
             wild(body=f"<e:edXMLBody>{'<e:edXMLManifest/>' * 2}</e:edXMLBody>"),
             "W-FMT-032",
             "edXMLManifest",
         ),
-        (wild(head='<e:Subject lang="vi">x</e:Subject>'), "W-FMT-037", "Subject"),
+        (wild(head='<e:Subject lang="vi">x</e:Subject>'), "W-FMT-042", "Subject"),
         (wild(head="a stray text"), "W-FMT-038", "MessageHeader"),
         (wild(head="<e:ToPlaces>Các bộ</e:ToPlaces>"), "W-FMT-038", "ToPlaces"),
         (wild(head="<e:Subject>a<e:B/></e:Subject>"), "W-FMT-033", "Subject"),
@@ -140,8 +140,8 @@ def test_a_hostile_file_does_not_flood_the_findings() -> None:
 @pytest.mark.parametrize(
     ("odd", "code"),
     [
-        (f'<Signature xmlns="{DSIG}"/>', "W-SIG-001"),
-        (f'<z:E xmlns:z="urn:z"><Signature xmlns="{DSIG}"/></z:E>', "W-SIG-001"),
+        (f'<Signature xmlns="{DSIG}"/>', "W-SIG-002"),
+        (f'<z:E xmlns:z="urn:z"><Signature xmlns="{DSIG}"/></z:E>', "W-SIG-002"),
         ("<e:edXMLHeader/>", "W-FMT-035"),
         ('<z:E xmlns:z="urn:z"><e:TraceHeaderList/></z:E>', "W-FMT-035"),
         ('<z:E xmlns:z="urn:z" Id="SignedProperties"/>', "W-FMT-035"),
@@ -209,6 +209,28 @@ def test_only_the_one_text_of_some_bytes_is_taken(text: str) -> None:
 
 def _inserted(text: str, more: str, at: int) -> str:
     return text[:at] + more + text[at + len(more) :]
+
+
+def test_elements_inside_base64_are_refused_and_inside_a_digest_are_no_digest() -> None:
+    encoded = "<ContentTransferEncoded>QU<b/>JD</ContentTransferEncoded>"
+    data = wild(root=f"<AttachmentEncoded><Attachment>{encoded}</Attachment></AttachmentEncoded>")
+    for source in (data, etree.fromstring(data)):
+        with pytest.raises(Malformed, match="holds elements, expected base64 alone"):
+            edxml.read(source)
+    odd = RECEIVED.replace("q</r:DigestValue>", "q<r:x/></r:DigestValue>")
+    message, findings = edxml.read(wild(head="<e:StatusCode>01</e:StatusCode>" + odd))
+    assert isinstance(message, Status)
+    assert message.received is not None
+    assert message.received.value == ""
+    assert ("W-FMT-031", "DigestValue") in codes(findings)
+
+
+def test_an_organ_with_elements_inside_is_none() -> None:
+    inside = "<e:OrganId>H0<e:x/>5</e:OrganId>"
+    message, findings = edxml.read(wild().replace(b"<e:OrganId>H05</e:OrganId>", inside.encode()))
+    assert message.sender.organ_id == ""
+    assert message.sender.unknown
+    assert codes(findings) == [("W-FMT-033", "OrganId"), ("E-FMT-011", "OrganId")]
 
 
 def test_a_tree_with_comments_can_be_read_too() -> None:

@@ -44,7 +44,7 @@ def test_the_hand_made_template_is_refused_with_its_line() -> None:
 
 def test_the_date_of_the_hub_is_put_right() -> None:
     hub = next(
-        (path for path in WELL_FORMED if path.parts[-2:] == ("quangchuit", "edoc_new.edxml")), None
+        (path for path in SAMPLES if path.parts[-2:] == ("quangchuit", "edoc_new.edxml")), None
     )
     if hub is None:
         pytest.skip("no samples beside the project")
@@ -52,4 +52,4 @@ def test_the_date_of_the_hub_is_put_right() -> None:
     assert isinstance(message, Document)
     assert message.promulgation is not None
     assert message.promulgation.date == "2020/10/30"
-    assert [finding.code for finding in findings] == ["W-SIG-001", "W-FMT-014"]
+    assert [finding.code for finding in findings] == ["W-SIG-002", "W-FMT-014"]
