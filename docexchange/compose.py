@@ -18,6 +18,7 @@ from .core.ports import Clock, Keyring
 from .core.world import World
 from .edges.directory import TomlDirectory
 from .edges.keyring import OrganKeyring, load_trust
+from .edges.remotekeys import load_remote
 from .edges.store import SqlStore
 
 CLOCK_BACK = timedelta(minutes=5)  # a clock further behind the journal signs nothing
@@ -96,6 +97,7 @@ def build_world(config: Config, store: SqlStore, clock: Clock) -> World:
         random=random.Random(),  # noqa: S311  # jitter, nothing secret
         schedule=config.retry,
         limits=config.limits,
+        remote=load_remote(config.organs, clock.now()),
     )
 
 

@@ -38,11 +38,14 @@ class OrganConfig:
         organ_id: its code.
         signer: where its key lies.
         mailroom: vhost of its mailroom on mailroom.url, or "".
+        document_chain: PEM file of the certificates that sign its documents when that key is
+            elsewhere (documents = "remote"); None when the node signs them itself.
     """
 
     organ_id: str
     signer: KeySource
     mailroom: str = ""
+    document_chain: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,7 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
             organ_id=name,
             signer=_signer(table),
             mailroom=table.text("mailroom", form="A-Z a-z 0-9 . _ -", pattern=VHOST_FORM),
+            document_chain=_document_chain(table),
         )
         if table.has("mailroom") and not mailrooms:
             table.wrong(
@@ -314,6 +318,26 @@ def _beside(table: Section, name: str, other: str) -> None:
     table.wrong(name, f"stands beside {other}; keep one", f"có cả {other}; chỉ giữ một trong hai")
 
 
+def _document_chain(table: Section) -> Path | None:
+    """Two-step signing is for documents: an organ that has it needs a key here all the same, with
+    which the node signs receipts and statuses."""
+    remote = table.text("documents", "local", '"local", "remote"', "local|remote") == "remote"
+    chain = table.path("document_chain")
+    if remote and chain is None:
+        table.wrong(
+            "document_chain",
+            'is missing: documents = "remote" needs the certificates of the key that signs them',
+            'còn thiếu: documents = "remote" cần chuỗi chứng thư của khoá ký văn bản',
+        )
+    elif chain is not None and not remote:
+        table.wrong(
+            "document_chain",
+            'is for documents = "remote" only; write that, or take it out',
+            'chỉ dùng với documents = "remote"; hãy ghi thêm, hoặc bỏ đi',
+        )
+    return chain if remote else None
+
+
 def _axis(section: Section, file: TomlFile) -> AxisConfig:
     broker = _broker(section, file, vhost=True, required=True)
     axis = AxisConfig(
@@ -405,4 +429,5 @@ def _limits(section: Section) -> Limits:
         recheck=section.span("recheck", usual.recheck),
         poison_attempts=section.whole("poison_attempts", usual.poison_attempts, 2, 100),
         recipients=section.whole("recipients", usual.recipients, 1, 100_000),
+        signing_wait=section.span("signing_wait", usual.signing_wait),
     )

@@ -64,3 +64,26 @@ class NotTrusted(EnvelopeError):
     def __init__(self, report: Report) -> None:
         super().__init__(f"{report.indication} {report.sub_indication} {report.reason}".rstrip())
         self.report = report
+
+
+class SignatureRefused(EnvelopeError):
+    """A signing request or the signature that answers it cannot be used; nothing was made of it.
+
+    Args:
+        reason: CHANGED_REQUEST, DAMAGED, OTHER_KEY, OTHER_DATA, HASHED_TWICE, EXPIRED or
+            CERTIFICATE.
+        message: English: what is wrong, what to do.
+        vi: the same in Vietnamese.
+    """
+
+    def __init__(self, reason: str, message: str, vi: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.vi = vi
+
+
+class RequestExpired(SignatureRefused):
+    """The signature came too late."""
+
+    def __init__(self, message: str, vi: str) -> None:
+        super().__init__("EXPIRED", message, vi)

@@ -15,6 +15,7 @@ from docexchange.core.model import (
     Due,
     Kept,
     MailroomMessage,
+    Pending,
     Receipt,
     Submission,
     Submitted,
@@ -67,6 +68,44 @@ def document(name: str = "D1", **changes: Any) -> Submission:
         content_sha256=digest(b"content of " + data),
     )
     return replace(submission, **changes)
+
+
+def pending(name: str = "P1", **changes: Any) -> Pending:
+    """A document of H05 to H01 that waits for its signature until two days from NOW."""
+    data = changes.pop("data", f"unsigned {name}".encode())
+    made = Pending(
+        tracking_id=name,
+        request_id=digest(b"request " + data)[:32],
+        data=data,
+        sha256=digest(data),
+        from_organ="H05",
+        document_id=f"H05,2026/11/23,{name}",
+        business=0,
+        number="98",
+        notation="QĐ-UBND",
+        subject="Quyết định",
+        recipients=("H01",),
+        priority=0,
+        content_sha256=digest(b"content of " + data),
+        algorithm="ecdsa-sha256",
+        chain=(b"leaf", b"issuer"),
+        signing_time=NOW,
+        expires_at=NOW + timedelta(hours=48),
+        submitted_at=NOW,
+    )
+    return replace(made, **changes)
+
+
+def signed(waiting: Pending, **changes: Any) -> Submission:
+    """The submission that a pending document becomes."""
+    facts = {
+        "tracking_id": waiting.tracking_id,
+        "document_id": waiting.document_id,
+        "content_sha256": waiting.content_sha256,
+        "origin": waiting.origin,
+        "data": b"signed " + waiting.data,
+    }
+    return document(**(facts | changes))
 
 
 def status(name: str, code: str, answers: str = "", **changes: Any) -> Submission:

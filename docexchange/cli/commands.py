@@ -22,6 +22,7 @@ NOUNS = (
     "run",
     "config",
     "send",
+    "sign",
     "status",
     "track",
     "inbox",

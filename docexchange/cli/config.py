@@ -18,7 +18,7 @@ from . import exits, options, session, show
 from .words import say
 
 if TYPE_CHECKING:
-    from keys.signer import Signer
+    from keys.certificates import Certificate
     from keys.trust import Trust
 
     from ..config import Config, OrganConfig
@@ -125,6 +125,8 @@ def _check(config: Config, found: Findings, now: datetime) -> None:
         _check_trust(config, trust, found)
     for organ in config.organs.values():
         _check_organ(organ, config, directory, trust, found, now)
+        if organ.document_chain is not None:
+            _check_remote(organ, organ.document_chain, directory, trust, found, now)
     _check_brokers(config, found)
     if config.crash_points:
         found.warn(
@@ -170,14 +172,45 @@ def _check_organ(
     except KeysError as error:
         found.problem(f"{organ.signer.where}: {error.vi}", f"{organ.signer.where}: {error}")
         return
-    left = signer.chain[0].not_after - now
+    _check_chain(organ, organ.signer.where, signer.chain, directory, trust, found, now)
+
+
+def _check_remote(
+    organ: OrganConfig,
+    file: Path,
+    directory: TomlDirectory | None,
+    trust: Trust | None,
+    found: Findings,
+    now: datetime,
+) -> None:
+    """The certificates of a key that is elsewhere; that it can sign is seen only when it does."""
+    from ..edges.remotekeys import read_remote
+
+    try:
+        key = read_remote(file, now)
+    except DocexchangeError as error:
+        found.failed(error)
+        return
+    _check_chain(organ, str(file), key.chain, directory, trust, found, now)
+
+
+def _check_chain(
+    organ: OrganConfig,
+    where: str,
+    chain: tuple[Certificate, ...],
+    directory: TomlDirectory | None,
+    trust: Trust | None,
+    found: Findings,
+    now: datetime,
+) -> None:
+    left = chain[0].not_after - now
     if left < EXPIRY_WARNING:
         found.warn(
-            f"{organ.signer.where}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
-            f"{organ.signer.where}: the certificate of {organ.organ_id} ends in {show.span(left)}",
+            f"{where}: chứng thư của {organ.organ_id} hết hạn sau {show.span(left)}",
+            f"{where}: the certificate of {organ.organ_id} ends in {show.span(left)}",
         )
     if trust is not None:
-        _check_path(organ, signer, directory, trust, found, now)
+        _check_path(organ, where, chain, directory, trust, found, now)
 
 
 def _check_entry(
@@ -200,14 +233,14 @@ def _check_entry(
 
 def _check_path(
     organ: OrganConfig,
-    signer: Signer,
+    where: str,
+    chain: tuple[Certificate, ...],
     directory: TomlDirectory | None,
     trust: Trust,
     found: Findings,
     now: datetime,
 ) -> None:
-    where = organ.signer.where
-    path = trust.path(signer.chain[0], signer.chain[1:], now)
+    path = trust.path(chain[0], chain[1:], now)
     if path.problem:
         found.problem(
             f"{where}: bên nhận sẽ không tin chứng thư này ({path.problem}: {path.detail})",

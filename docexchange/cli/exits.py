@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from enum import IntEnum
 
-from envelopes.errors import EnvelopeError
+from envelopes.errors import EnvelopeError, RequestExpired, SignatureRefused
 from keys.errors import KeysError
 
 from ..core.errors import (
@@ -97,6 +97,8 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (NotFound, Exit.NOT_FOUND),
     (Ambiguous, Exit.USAGE),
     (KeysError, Exit.NEGATIVE),
+    (RequestExpired, Exit.LATER),
+    (SignatureRefused, Exit.REFUSED),
     (EnvelopeError, Exit.NEGATIVE),
     (FileNotFoundError, Exit.NOT_FOUND),
     (PermissionError, Exit.PERMISSION),
@@ -126,7 +128,7 @@ def sentence(error: BaseException) -> str:
         found = "\n".join(f"  {candidate}" for candidate in error.candidates)
         text = say("Tên này khớp nhiều văn bản; chọn một:", "Several documents fit; choose one:")
         return f"{text}\n{found}"
-    elif isinstance(error, DocexchangeError | KeysError):
+    elif isinstance(error, DocexchangeError | KeysError | SignatureRefused):
         text = say(error.vi, str(error))
     elif isinstance(error, KeyboardInterrupt):
         text = say("đã dừng", "interrupted")

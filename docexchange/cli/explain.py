@@ -11,7 +11,7 @@ from . import show, words
 from .words import say
 
 if TYPE_CHECKING:
-    from ..core.model import DeliveryView, DocumentView
+    from ..core.model import DeliveryView
 
 _FINAL = frozenset({StatusCode.COMPLETED, StatusCode.CHANGE_AGREED})
 _OURS = frozenset({StatusCode.REJECTED, StatusCode.CHANGE_REFUSED})
@@ -104,6 +104,11 @@ def _when(time: datetime | None, now: datetime) -> str:
 # -- what happened -----------------------------------------------------------------------------
 
 _HAPPENED: Mapping[str, tuple[str, str, str]] = {
+    "signature_awaited": ("◌", "lưu, chờ ký", "stored, waits for its signature"),
+    "signature_refused": ("✖", "chữ ký bị từ chối", "a signature was refused"),
+    "signed": ("●", "chữ ký đến, đúng", "the signature came, it is right"),
+    "signature_expired": ("✖", "hết hạn ký", "not signed in time"),
+    "signing_cancelled": ("✖", "thôi ký", "taken back unsigned"),
     "queued": ("●", "ký, lưu và xếp hàng gửi", "signed, stored and queued"),
     "publish_confirmed": ("●", "trục đã nhận", "the axis took it"),
     "publish_deferred": (
@@ -119,37 +124,39 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def print_timeline(view: DocumentView, lines: Sequence[Mapping[str, Any]]) -> None:
+def print_timeline(deliveries: Sequence[DeliveryView], lines: Sequence[Mapping[str, Any]]) -> None:
     """The journal of a document as a timeline, a day named once."""
     show.out()
     show.out(show.paint(say("Diễn biến", "What happened"), "bold"))
-    wide = max((len(one.to_organ) for one in view.deliveries), default=0)
-    many = len(view.deliveries) > 1
+    wide = max((len(one.to_organ) for one in deliveries), default=0)
+    many = len(deliveries) > 1
     day = ""
     for line in lines:
         at = show.moment(datetime.fromisoformat(line["at"]))
         date, clock = at.split(" ")[:2]
-        sign, text = _happened(line, view)
-        about = f"{line['organ']:<{wide}}  " if many and line["event"] != "queued" else ""
+        sign, text = _happened(line, deliveries)
+        about = f"{line['organ']:<{wide}}  " if many and "delivery" in line else ""
         show.out(f"  {date if date != day else ' ' * len(date)} {clock}  {sign} {about}{text}")
         day = date
 
 
-def _happened(line: Mapping[str, Any], view: DocumentView) -> tuple[str, str]:
+def _happened(line: Mapping[str, Any], deliveries: Sequence[DeliveryView]) -> tuple[str, str]:
     if line["event"] == "receipt_verified":
-        status = _status_of(line, view)
+        status = _status_of(line, deliveries)
         text = say("biên nhận có chữ ký hợp lệ", "receipt, its signature is valid")
         return "●", show.plain(f"{words.code(str(line.get('code', '')))} · {text}{status}")
     sign, vi, en = _HAPPENED.get(line["event"], ("●", line["event"], line["event"]))
     detail = f": {words.side(line['detail'])}" if line.get("detail") else ""
+    if line["event"] == "signature_refused":
+        detail = f" [{line['reason']}]"
     return sign, show.plain(say(vi, en) + detail)
 
 
-def _status_of(line: Mapping[str, Any], view: DocumentView) -> str:
+def _status_of(line: Mapping[str, Any], deliveries: Sequence[DeliveryView]) -> str:
     """The remark of a receipt, if it says more than its code."""
     from ..flow.receipts import DESCRIPTIONS
 
-    for one in view.deliveries:
+    for one in deliveries:
         for said in one.history:
             if said.sha256 == line.get("sha256") and said.note not in ("", *DESCRIPTIONS.values()):
                 return f" · {said.note}"

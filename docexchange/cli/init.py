@@ -40,6 +40,9 @@ chain = "keys/H05/chain.pem"    # certificates, PEM, the organ's own first, with
 # Instead of key: a PKCS#12 file (.p12, .pfx; 0600) with key and certificates. chain may then be
 # left out; passphrase_file or passphrase_env opens it.
 # pkcs12 = "keys/H05/H05.p12"
+# Lãnh đạo ký ở nơi khác (docexchange sign): the key above then signs receipts and statuses only.
+# documents = "remote"
+# document_chain = "keys/H05/leader-chain.pem"   # certificates of the key that signs documents
 mailroom = "mr-H05"             # vhost of its mailroom on [mailroom] url; without: CLI only
 
 # Instead of key and pkcs12: a key on a token or HSM that speaks PKCS#11. chain above may then be
@@ -87,6 +90,7 @@ hold_ahead = "24h"              # this far ahead it is held until then; beyond: 
 recheck = "5m"                  # wait before a held envelope is judged again
 poison_attempts = 3             # at this delivery of the same bytes they are kept unparsed
 recipients = 5000               # most recipients of one document
+signing_wait = "48h"            # how long a document waits for a signature that is made elsewhere
 # Bytes kept in quarantine per connection of a sender; beyond: digest, report and first 64 KiB.
 quarantine_quota = 1_073_741_824
 

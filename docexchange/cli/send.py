@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.states import State, StatusCode
-from . import exits, fields, files, options, session, show, words
+from . import exits, fields, files, options, session, show, waiting, words
 from .words import say
 
 if TYPE_CHECKING:
@@ -75,18 +75,57 @@ def send(
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="5m", help=say("chờ lâu nhất", "longest wait"))
     ] = "5m",
+    sign_later: Annotated[
+        bool,
+        typer.Option(
+            "--sign-later",
+            help=say(
+                "khoá ở nơi khác: lưu và chờ chữ ký (xem `docexchange sign`)",
+                "the key is elsewhere: keep it until its signature comes (see `docexchange sign`)",
+            ),
+        ),
+    ] = False,
+    cert: Annotated[
+        Path | None,
+        typer.Option(
+            "--cert",
+            metavar="CHAIN.pem",
+            help=say(
+                "chứng thư của người sẽ ký, với --sign-later",
+                "certificates of who is to sign, with --sign-later",
+            ),
+        ),
+    ] = None,
+    expires: Annotated[
+        str,
+        typer.Option(
+            "--expires",
+            metavar="48h",
+            help=say(
+                "hạn ký, với --sign-later (limits.signing_wait)",
+                "how long signing may take, with --sign-later (limits.signing_wait)",
+            ),
+        ),
+    ] = "",
     as_json: options.Json = False,
 ) -> None:
     """Queue a document; it is signed and on disk when its tracking id is printed."""
     from ..flow import outbox
 
     longest = options.span(timeout)
+    sign_within = options.span(expires) if expires else None
     with session.open_world() as (_, world):
         now = session.now()
         made = fields.document(
             given, names=_names_of(world), limit=world.limits.envelope_bytes, now=now
         )
-        submitted = asyncio.run(outbox.submit(made, world=world, now=now))
+        key = waiting.key_for(sign_later, cert, made.sender.organ_id, world, now)
+        submitted = asyncio.run(
+            outbox.submit(made, world=world, now=now, sign_with=key, sign_within=sign_within)
+        )
+        if submitted.sign_by is not None:
+            waiting.tell(submitted, world, as_json=as_json)
+            raise typer.Exit(exits.Exit.DONE if wait is None else exits.Exit.LATER)
         if not as_json:
             _print(submitted, world)
         code = exits.Exit.DONE
@@ -192,6 +231,7 @@ def _json(submitted: Submitted, world: World) -> dict[str, object]:
         "tracking_id": submitted.tracking_id,
         "document_id": submitted.document_id,
         "duplicate": submitted.duplicate,
+        "waiting_for_signature": False,
         "sha256": view.sha256,
         "size": view.size,
         "deliveries": [delivery_json(one) for one in view.deliveries],

@@ -14,13 +14,13 @@ import typer
 
 from ..core.errors import ConfigError, NotFound
 from ..core.states import State
-from . import options, session, show, words
+from . import options, session, show, waiting, words
 from .explain import explain, next_mover, print_timeline, publishes
 from .words import say
 
 if TYPE_CHECKING:
     from ..config import Config
-    from ..core.model import DeliveryView, DocumentView
+    from ..core.model import DeliveryView, DocumentView, PendingView
     from ..edges.store import SqlStore
 
 T = TypeVar("T")
@@ -50,8 +50,9 @@ def track(ref: options.Ref, as_json: options.Json = False) -> None:
     with session.open_store() as (config, store):
         try:
             view = store.document(ref)
-        except NotFound as error:
-            raise _not_sent(store, ref) or error from None
+        except NotFound:
+            waiting.track_pending(store, _pending(store, ref), names_of(config), as_json=as_json)
+            return
         lines = [json.loads(line.line) for line in store.journal_of(view.tracking_id)]
     if as_json:
         show.emit("track", {**document_json(view, lines), "journal": lines})
@@ -59,7 +60,15 @@ def track(ref: options.Ref, as_json: options.Json = False) -> None:
         _print(view, lines, names_of(config), session.now())
 
 
-def _not_sent(store: SqlStore, ref: str) -> NotFound | None:
+def _pending(store: SqlStore, ref: str) -> PendingView:
+    """The document that waits for its signature, or waited. Raises NotFound, Ambiguous."""
+    try:
+        return store.pending(ref)
+    except NotFound:
+        raise _not_sent(store, ref) from None
+
+
+def _not_sent(store: SqlStore, ref: str) -> NotFound:
     """What to say when the name is that of an incoming document."""
     try:
         found = store.arrival(ref)
@@ -89,10 +98,20 @@ def list_documents(
 
     with session.open_store() as (config, store):
         views = store.documents(limit, attention=attention)
+        pending = store.pending_list(limit)
+        if attention:
+            since = session.now() - waiting.LAPSED_FOR
+            pending += store.lapsed_list(since, limit)
     if as_json:
-        show.emit("list", {"documents": [document_json(view) for view in views]})
+        show.emit(
+            "list",
+            {
+                "documents": [document_json(view) for view in views],
+                "waiting_for_signature": [waiting.pending_json(view) for view in pending],
+            },
+        )
         return
-    if not views:
+    if not views and not pending:
         show.note(
             say("không có văn bản nào cần xem", "nothing needs attention")
             if attention
@@ -109,10 +128,12 @@ def list_documents(
             say("XỬ LÝ", "PROCESSING"),
             say("MÃ THEO DÕI", "TRACKING ID"),
         ],
-        [_row(view) for view in views],
+        [*map(waiting.row, pending), *map(_row, views)],
     )
     if attention:
         _print_reasons(views, names_of(config), now)
+        for view in pending:
+            show.out(show.plain(f"{waiting.number_of(view)}: {waiting.why(view, now)}"))
 
 
 def _row(view: DocumentView) -> list[str]:
@@ -222,7 +243,7 @@ def _print(
     for one in view.deliveries:
         if why := explain(one, names, now):
             show.out(show.plain(f"→ {one.to_organ}: {why}"))
-    print_timeline(view, lines)
+    print_timeline(view.deliveries, lines)
 
 
 # -- JSON --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..core.states import State, StatusCode
+from ..core.states import SigningState, State, StatusCode
 
 LANGUAGES = ("vi", "en")
 DEFAULT = "vi"
@@ -64,6 +64,12 @@ _SIGNS: Mapping[State, str] = {
     State.ACKNOWLEDGED: "●",
     State.UNDELIVERABLE: "✖",
 }
+_SIGNINGS: Mapping[SigningState, tuple[str, str, str]] = {
+    SigningState.WAITING: ("◌", "Chờ ký", "Waiting for signature"),
+    SigningState.SIGNED: ("○", "Đã ký", "Signed"),
+    SigningState.EXPIRED: ("✖", "Hết hạn ký", "Not signed in time"),
+    SigningState.CANCELLED: ("✖", "Thôi ký", "Taken back unsigned"),
+}
 _CODES: Mapping[str, tuple[str, str]] = {
     StatusCode.ARRIVED: ("Đã đến", "Arrived"),
     StatusCode.REJECTED: ("Từ chối tiếp nhận", "Rejected"),
@@ -104,6 +110,12 @@ _PRIORITIES = (
 def state(value: State) -> str:
     """Transport state with its sign."""
     return f"{_SIGNS[value]} {say(*_STATES[value])}"
+
+
+def signing(value: SigningState) -> str:
+    """State of a document before its deliveries, with its sign."""
+    sign, vi, en = _SIGNINGS[value]
+    return f"{sign} {say(vi, en)}"
 
 
 def code(value: str) -> str:

@@ -3,7 +3,7 @@
     accepted_reply, problem_reply            reply.*       answer to a submission or status report
     inbox_message                            document.*    the envelope itself, byte for byte
     transport_event, status_event,           event.*       CloudEvents 1.0, structured JSON
-    request_event
+    request_event, signature_event
 
 An event carries the whole snapshot of the recipient that changed, counts of the document's other
 recipients per state, and a sequence number per document: a gap shows, and the next event heals it.
@@ -21,10 +21,12 @@ from typing import Any
 
 from .errors import SubmissionRefused
 from .model import MailroomMessage, Receipt, Submitted
+from .states import SigningState
 
 CONTRACT = "mailroom/1"
 TRANSPORT_EVENT = "vn.docexchange.document.transport.v1"
 STATUS_EVENT = "vn.docexchange.document.status.v1"
+SIGNATURE_EVENT = "vn.docexchange.document.signature.v1"
 HEADER_MAX = 1000  # characters of a header value: all headers share one AMQP frame of 128 KiB
 RETRY_AFTER_S = 30  # seconds a mailroom is asked to wait before it repeats a refused submission
 
@@ -85,7 +87,8 @@ class Recipient:
 def accepted_reply(
     submission_id: str, submitted: Submitted, vhost: str, received_at: datetime
 ) -> MailroomMessage:
-    """Tell a mailroom that its submission is queued, or was before (`duplicate`)."""
+    """Tell a mailroom that its submission is taken: queued, or waiting for its signature; or that
+    it was taken before (`duplicate`)."""
     outcome = "duplicate" if submitted.duplicate else "accepted"
     body = {
         "submission_id": submission_id,
@@ -94,6 +97,8 @@ def accepted_reply(
         "status": "accepted",
         "duplicate": submitted.duplicate,
         "received_at": rfc3339(received_at),
+        "waiting_for_signature": submitted.sign_by is not None,
+        "sign_by": rfc3339(submitted.sign_by) if submitted.sign_by else None,
     }
     return MailroomMessage(
         vhost=vhost,
@@ -228,6 +233,25 @@ def request_event(
     """Tell the receiving mailroom that the sender of an arrival asks for it back (status 13)."""
     data = _names(subject, "incoming") | {"reported": _reported(receipt)}
     return _event(STATUS_EVENT, subject, data, vhost=vhost, source=source, at=at)
+
+
+def signature_event(
+    subject: Subject,
+    state: SigningState,
+    reason: str,
+    *,
+    vhost: str,
+    source: str,
+    at: datetime,
+) -> MailroomMessage:
+    """Tell the sender's mailroom that a document stopped waiting for its signature: it is signed
+    and queued, or will never be sent under this tracking id (expired, cancelled)."""
+    data = _names(subject, "outgoing") | {
+        "previous": SigningState.WAITING.value,
+        "signature": state.value,
+        "reason": reason,
+    }
+    return _event(SIGNATURE_EVENT, subject, data, vhost=vhost, source=source, at=at)
 
 
 def organ_token(organ: str) -> str:

@@ -39,6 +39,8 @@ class Limits:
         recheck: wait before a held envelope is judged again.
         poison_attempts: at this delivery of the same bytes they are quarantined unparsed.
         recipients: most recipients of one document.
+        signing_wait: how long a document waits for a signature that is made elsewhere (48 h: a
+            leader who travels answers on the second day).
     """
 
     envelope_bytes: int = 8 * 1024 * 1024
@@ -47,6 +49,7 @@ class Limits:
     recheck: timedelta = timedelta(minutes=5)
     poison_attempts: int = 3
     recipients: int = 5000
+    signing_wait: timedelta = timedelta(hours=48)
 
 
 class Disposition(StrEnum):

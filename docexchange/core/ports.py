@@ -21,8 +21,11 @@ from .model import (
     MailroomMessage,
     Origin,
     Outgoing,
+    Pending,
+    PendingView,
     Receipt,
     ReceiptOutcome,
+    SigningOutcome,
     Submission,
     Submitted,
 )
@@ -182,7 +185,44 @@ class Store(Protocol):
     def find_submission(
         self, origin: Origin | None, identity: tuple[str, str, int] | None, content_sha256: str
     ) -> Submitted | None:
-        """The earlier submission of this content, or None. Raises Conflict as `submit`."""
+        """The earlier submission of this content, or None; also one that waits for its signature
+        (`sign_by` is set). Raises Conflict as `submit`."""
+        ...
+
+    # -- signed elsewhere -------------------------------------------------------------------
+    async def await_signature(
+        self, pending: Pending, reply: Callable[[Submitted], MailroomMessage] | None = None
+    ) -> Submitted:
+        """Keep a document until its signature comes, and queue the reply, as `submit` does; while
+        it waits its identity is taken as if it were submitted. Raises Conflict as `submit`."""
+        ...
+
+    async def sign(self, submission: Submission, now: datetime) -> SigningOutcome:
+        """Queue what waited as `submission.tracking_id`, with its deliveries and the mailroom's
+        event, in one transaction (instant 1: queued): once, whoever comes first. One that comes at
+        its expiry or later makes the document expired. Raises NotFound."""
+        ...
+
+    async def refuse_signature(
+        self, tracking_id: str, reason: str, detail: str, now: datetime
+    ) -> None:
+        """Note that a signature was refused; the document goes on waiting if it did.
+        Raises NotFound."""
+        ...
+
+    async def cancel_signing(self, tracking_id: str, reason: str, now: datetime) -> None:
+        """Stop waiting; its identity is free again. Raises NotFound, Conflict (it does not
+        wait)."""
+        ...
+
+    async def expire_signings(self, now: datetime) -> int:
+        """Decide and record in one transaction which documents waited too long, with the events
+        for their mailrooms. Returns how many, at most 1,000; call again while it returns that."""
+        ...
+
+    def pending(self, ref: str) -> PendingView:
+        """One document that waits for its signature, by tracking id, prefix, number or request id;
+        if none does, one that waited. Raises NotFound, Ambiguous."""
         ...
 
     def due(self, lane: Lane, now: datetime, skip: frozenset[int], limit: int) -> Sequence[Due]:

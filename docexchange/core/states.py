@@ -46,6 +46,18 @@ class Event(StrEnum):
     ASKED_AGAIN = "asked_again"
 
 
+class SigningState(StrEnum):
+    """State of a document whose signature is made elsewhere, before any delivery exists.
+
+    WAITING becomes one of the others, once; what was SIGNED goes on as deliveries.
+    """
+
+    WAITING = "waiting"  # chờ ký
+    SIGNED = "signed"  # đã ký
+    EXPIRED = "expired"  # hết hạn ký
+    CANCELLED = "cancelled"  # thôi không ký
+
+
 class IllegalTransition(Conflict):
     """The event cannot happen in that state; nothing was changed."""
 

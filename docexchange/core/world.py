@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from keys.remote import RemoteKey
 from keys.trust import Trust
 
 from .policy import Limits
@@ -25,6 +26,7 @@ class World:
         mailroom_of: vhost of an organ's mailroom, None when it has none.
         new_id: makes tracking ids.
         random: jitter only.
+        remote: organs whose documents are signed elsewhere, and the keys that sign them.
         schedule, limits: settings.
     """
 
@@ -37,6 +39,7 @@ class World:
     random: random.Random = field(repr=False)
     schedule: Schedule = field(default_factory=Schedule)
     limits: Limits = field(default_factory=Limits)
+    remote: Mapping[str, RemoteKey] = field(default_factory=dict)
 
     def spread(self) -> float:
         """A random number in -1..1 for jitter."""

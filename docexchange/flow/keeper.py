@@ -1,4 +1,6 @@
-"""The keeper: what time alone does. Overdue receipts, ended lifetimes, held envelopes."""
+"""The keeper: what time alone does. Overdue receipts, ended lifetimes, held envelopes, documents
+that nobody signed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from ..core.world import World
-from . import inbox
+from . import inbox, remote
 
 log = structlog.get_logger()
 
@@ -20,7 +22,8 @@ async def keep(*, world: World, now: datetime) -> None:
     """Do what is due by time; cheap when nothing is.
 
     When this returns, every delivery whose receipt is overdue waits to be sent again, every one
-    whose lifetime ended is undeliverable, and every held envelope that is due was judged again.
+    whose lifetime ended is undeliverable, every document that waited too long for its signature
+    has expired, and every held envelope that is due was judged again.
 
     Raises:
         StoreError: what was decided before it stays decided.
@@ -31,6 +34,7 @@ async def keep(*, world: World, now: datetime) -> None:
             log.info("swept", overdue=overdue, lifetime_ended=ended)
         if overdue + ended < SWEEP_ROWS:
             break
+    await remote.expire(world=world, now=now)
     await recheck(world=world, now=now)
 
 

@@ -1,6 +1,7 @@
 """The outgoing path: a document is checked at the door, packed, queued and published.
 
     submit    checks -> envelopes.pack -> store.submit      COMMIT == queued
+              checks -> remote.hold                         COMMIT == waiting for its signature
     Sender    store.due -> broker.publish (confirm) -> store.record      COMMIT == sent
 
 Receipts and statuses leave through the same Sender: one queue, one sender, one retry rule.
@@ -11,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from envelopes import edxml
 from envelopes.model import Document
 from envelopes.pack import with_trace
+from keys.remote import RemoteKey
 
 from ..core.errors import Deferred, DeliveryRefused, NotFound, SubmissionRefused
 from ..core.model import Due, MailroomMessage, Origin, Submission, Submitted
@@ -26,6 +28,7 @@ from ..core.ports import Broker, Clock
 from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
 from ..core.world import World
+from . import remote
 from .signing import signed
 
 log = structlog.get_logger()
@@ -42,11 +45,14 @@ async def submit(
     now: datetime,
     origin: Origin | None = None,
     reply: Reply | None = None,
+    sign_with: RemoteKey | None = None,
+    sign_within: timedelta | None = None,
 ) -> Submitted:
     """Take a document that one of our organs sends.
 
     When this returns, the document is queued (instant 1): it will be sent, or a person will be
-    told why not. The same content again returns the first tracking id and sends nothing.
+    told why not. The same content again returns the first tracking id and sends nothing. When the
+    key of the organ's documents is elsewhere, it waits for its signature instead (`flow.remote`).
 
     Args:
         document: the content; ours is added only a TraceHeader and the signature.
@@ -54,6 +60,8 @@ async def submit(
         now: aware UTC.
         origin: the mailroom's key of this submission.
         reply: makes the answer to the mailroom, queued in the same transaction.
+        sign_with: a key elsewhere that is to sign, instead of the organ's usual way.
+        sign_within: how long its signature may take, instead of `limits.signing_wait`.
 
     Raises:
         SubmissionRefused: with a code, what is wrong and what to do; nothing was stored.
@@ -61,6 +69,9 @@ async def submit(
         StoreError: nothing was stored.
     """
     _check_at_the_door(document, world)
+    away = sign_with or world.remote.get(document.sender.organ_id)
+    if away is not None:  # one that nobody signed in time must not stand in the way
+        await remote.expire(world=world, now=now)
     content = edxml.write(document)
     digest = hashlib.sha256(content).hexdigest()
     sender = document.sender.organ_id
@@ -73,6 +84,13 @@ async def submit(
             await world.store.reply(reply(earlier), now)
         return earlier
     _check_size(len(content), world)
+    if away is not None:
+        expires = now + (sign_within or world.limits.signing_wait)
+        request = await remote.ask(document, away, world=world, now=now, expires=expires)
+        _check_size(request.signed_size, world)
+        return await remote.hold(
+            request, content_sha256=digest, world=world, now=now, origin=origin, reply=reply
+        )
     data = await _sign(document, world, now, len(content))
     _check_size(len(data), world)
     submission = Submission(

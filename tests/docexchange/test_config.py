@@ -186,6 +186,40 @@ def test_a_mailroom_needs_a_broker(tmp_path: Path) -> None:
     ]
 
 
+REMOTE = 'documents = "remote"\ndocument_chain = "keys/H05/leader.pem"\n'
+
+
+def test_documents_may_be_signed_elsewhere(tmp_path: Path) -> None:
+    key = 'key = "keys/H05/key.pem"\n'
+    remote = load(written(tmp_path, GOOD.replace(key, key + REMOTE))).organs["H05"]
+    assert remote.document_chain == tmp_path / "keys/H05/leader.pem"
+    local = load(written(tmp_path, GOOD.replace(key, key + 'documents = "local"\n')))
+    assert local.organs["H05"].document_chain is None
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "why"),
+    [
+        ('documents = "remote"\n', "document_chain", "is missing"),
+        ('document_chain = "leader.pem"\n', "document_chain", 'for documents = "remote" only'),
+        ('documents = "phone"\n', "documents", '"local", "remote"'),
+    ],
+)
+def test_what_remote_signing_needs(tmp_path: Path, more: str, key: str, why: str) -> None:
+    line = 'key = "keys/H05/key.pem"\n'
+    found = problems(tmp_path, GOOD.replace(line, line + more))
+    assert any(name.endswith(key) and why in text for _, name, text in found), found
+
+
+def test_an_organ_needs_a_key_here_though_its_documents_are_signed_elsewhere(
+    tmp_path: Path,
+) -> None:
+    line = 'key = "keys/H05/key.pem"\n'
+    assert [name for _, name, _ in problems(tmp_path, GOOD.replace(line, REMOTE))] == [
+        "organs.H05.key"
+    ]
+
+
 def test_a_vhost_is_a_plain_name(tmp_path: Path) -> None:
     text = (
         GOOD.replace("[axis]", 'mailroom = "mr/H05"\n[axis]')

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from sqlalchemy import ColumnElement, Table, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Table, bindparam, or_, select
 
 from ...core.errors import Ambiguous, NotFound
 from ...core.states import Kind
@@ -71,6 +71,13 @@ class Names:
         return rows[0]
 
 
+def _either(state: ColumnElement[str]) -> ColumnElement[bool]:
+    """Rows in this state; any row when the value given for it is ""."""
+    wanted: BindParameter[str] = bindparam("state")
+    return or_(wanted == "", state == wanted)
+
+
+SIGNINGS = Names(tables.signings, _either(tables.signings.c.state))
 DOCUMENTS = Names(tables.submissions, tables.submissions.c.kind == tables.word(Kind.DOCUMENT))
 ARRIVALS = Names(
     tables.arrivals,

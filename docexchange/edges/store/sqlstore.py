@@ -4,7 +4,8 @@ Every write is an operation of the one writer thread (`writer`), durable when it
 journal line in the same transaction. Reads run on a connection of the calling thread and see what
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
-    submissions deliveries receipts arrivals kept handover blobs journal forgetting views naming
+    submissions signings deliveries receipts arrivals kept
+    handover blobs journal forgetting views naming
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -31,8 +32,11 @@ from ...core.model import (
     MailroomMessage,
     Origin,
     Outgoing,
+    Pending,
+    PendingView,
     Receipt,
     ReceiptOutcome,
+    SigningOutcome,
     Submission,
     Submitted,
 )
@@ -46,6 +50,7 @@ from . import (
     handover,
     journal,
     receipts,
+    signings,
     submissions,
     views,
 )
@@ -205,6 +210,49 @@ class SqlStore:
 
     async def sweep_orphans(self, now: datetime) -> int:
         return await self._writer.write("sweep_orphans", lambda work: forgetting.forget(work, now))
+
+    # -- signed elsewhere -------------------------------------------------------------------
+    async def await_signature(
+        self, pending: Pending, reply: Callable[[Submitted], MailroomMessage] | None = None
+    ) -> Submitted:
+        await self._write_large(pending.sha256, pending.data, pending.submitted_at)
+        return await self._writer.write(
+            "await_signature", lambda work: signings.await_signature(work, pending, reply)
+        )
+
+    async def sign(self, submission: Submission, now: datetime) -> SigningOutcome:
+        await self._write_large(submission.sha256, submission.data, now)
+        return await self._writer.write("sign", lambda work: signings.sign(work, submission, now))
+
+    async def refuse_signature(
+        self, tracking_id: str, reason: str, detail: str, now: datetime
+    ) -> None:
+        await self._writer.write(
+            "refuse_signature",
+            lambda work: signings.refuse(work, tracking_id, reason, detail, now),
+        )
+
+    async def cancel_signing(self, tracking_id: str, reason: str, now: datetime) -> None:
+        await self._writer.write(
+            "cancel_signing", lambda work: signings.cancel(work, tracking_id, reason, now)
+        )
+
+    async def expire_signings(self, now: datetime) -> int:
+        if not signings.any_late(self._reader, now):  # asked every second, and nearly always so
+            return 0
+        return await self._writer.write("expire_signings", lambda work: signings.expire(work, now))
+
+    def pending(self, ref: str) -> PendingView:
+        with self._reader.reading():
+            return signings.find(self._reader, ref)
+
+    def pending_list(self, limit: int = 50) -> list[PendingView]:
+        """Documents that wait for their signature, newest first."""
+        return signings.waiting(self._reader, limit)
+
+    def lapsed_list(self, since: datetime, limit: int = 50) -> list[PendingView]:
+        """Documents that expired unsigned since then, newest first."""
+        return signings.lapsed(self._reader, since, limit)
 
     # -- incoming ---------------------------------------------------------------------------
     def find_arrival(self, organ: str, sha256: str) -> str | None:

@@ -1,8 +1,8 @@
 """Submissions: what our organs send, an envelope with a delivery per recipient, and who asked.
 
 A submission is known again by its origin (a mailroom's message id, 30 days), by the identity of
-its document (for ever), or by its very bytes; the same content is then a duplicate, other content
-a conflict.
+its document (for ever), or by its very bytes; a document that waits for its signature by the first
+two, while it waits. The same content is then a duplicate, other content a conflict.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ...core.errors import Conflict, NotFound
 from ...core.model import MailroomMessage, Origin, Submission, Submitted
 from ...core.states import Kind, State, StatusCode, may_say
 from . import blobs, deliveries, tables
-from .database import Connection, Query, Row, adding, maybe_micros, micros
+from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .naming import folded
 from .transaction import Transaction
 
-_s, _o, _a = tables.submissions, tables.origins, tables.arrivals
+_s, _o, _a, _w = tables.submissions, tables.origins, tables.arrivals, tables.signings
 _names = (_s.c.tracking_id, _s.c.document_id, _s.c.content_sha256)
 
 _BY_ORIGIN = Query(
@@ -33,6 +33,22 @@ _BY_IDENTITY = Query(
         _s.c.from_organ == bindparam("from_organ"),
         _s.c.document_id == bindparam("document_id"),
         _s.c.business == bindparam("business"),
+    )
+)
+_waiting_names = (_w.c.tracking_id, _w.c.document_id, _w.c.content_sha256, _w.c.expires_at)
+_WAITING_BY_ORIGIN = Query(
+    select(*_waiting_names).where(
+        tables.WAITING_ORIGIN,
+        _w.c.vhost == bindparam("vhost"),
+        _w.c.message_id == bindparam("message_id"),
+    )
+)
+_WAITING_BY_IDENTITY = Query(
+    select(*_waiting_names).where(
+        tables.WAITING_IDENTIFIED,
+        _w.c.from_organ == bindparam("from_organ"),
+        _w.c.document_id == bindparam("document_id"),
+        _w.c.business == bindparam("business"),
     )
 )
 _BY_BYTES = Query(
@@ -54,20 +70,21 @@ def find(
     identity: tuple[str, str, int] | None,
     content_sha256: str,
 ) -> Submitted | None:
-    """The earlier submission of this content, None if there is none.
+    """The earlier submission of this content, queued or waiting for its signature, None if there
+    is none.
 
     Raises:
         Conflict: the origin or the identity is taken by other content.
     """
     row: Row | None = None
     if origin is not None:
-        row = connection.one(_BY_ORIGIN, vhost=origin.vhost, message_id=origin.message_id)
+        names = {"vhost": origin.vhost, "message_id": origin.message_id}
+        row = connection.one(_BY_ORIGIN, **names) or connection.one(_WAITING_BY_ORIGIN, **names)
         taken = f"message_id {origin.message_id}"
     if row is None and identity is not None:
         from_organ, document_id, business = identity
-        row = connection.one(
-            _BY_IDENTITY, from_organ=from_organ, document_id=document_id, business=business
-        )
+        facts = {"from_organ": from_organ, "document_id": document_id, "business": business}
+        row = connection.one(_BY_IDENTITY, **facts) or connection.one(_WAITING_BY_IDENTITY, **facts)
         taken = f"{document_id} of {from_organ}"
     if row is None:
         return None
@@ -132,7 +149,8 @@ def _known(connection: Connection, submission: Submission) -> Submitted | None:
 
 
 def _duplicate(row: Row) -> Submitted:
-    return Submitted(row["tracking_id"], row["document_id"], duplicate=True)
+    sign_by = moment(row["expires_at"]) if "expires_at" in row.keys() else None  # noqa: SIM118  # a Row is no mapping
+    return Submitted(row["tracking_id"], row["document_id"], duplicate=True, sign_by=sign_by)
 
 
 def _say(transaction: Transaction, submission: Submission) -> int | None:

@@ -2,6 +2,7 @@
 
     blobs, chunks                    envelope bytes, once, by digest
     submissions, deliveries, origins what we send: an envelope, a row per recipient, who asked
+    signings                         documents that wait for a signature made elsewhere, or waited
     receipts                         verified statuses of others about documents of ours
     arrivals                         what we accepted, once per organ and bytes
     kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
@@ -215,6 +216,64 @@ origins = Table(
     _int("at"),
 )
 Index("origins_at", origins.c.at)
+
+signings = Table(
+    "signings",
+    metadata,
+    _id(),
+    Column("tracking_id", Text, nullable=False, unique=True),
+    _text("request_id"),
+    _text("sha256"),  # of the envelope without its signature
+    _blob_id(),
+    _int("size"),
+    _text("state"),
+    _text("from_organ"),
+    _text("document_id"),
+    _int("business"),
+    _text("number"),
+    _text("notation"),
+    _text("subject"),
+    _text("reference"),
+    _text("recipients"),  # JSON array of OrganIds
+    _int("priority"),
+    _text("content_sha256"),
+    _text("algorithm"),
+    _text("chain"),  # JSON array of base64 DER
+    _int("signing_time"),
+    _int("expires_at"),
+    _int("submitted_at"),
+    _text("vhost"),  # who asked; both "" from the command line
+    _text("message_id"),
+    _int("refusals"),
+    _text("last_refusal"),
+    _int("settled_at", null=True),
+    _text("reason"),
+)
+WAITING = signings.c.state == word("waiting")
+WAITING_IDENTIFIED = and_(
+    WAITING,
+    signings.c.business.in_([number(0), number(3)]),
+    signings.c.document_id != word(""),
+)
+WAITING_ORIGIN = and_(WAITING, signings.c.message_id != word(""))
+Index("signings_request", signings.c.request_id)
+Index("signings_reference", signings.c.reference)
+Index("signings_expiry", signings.c.expires_at, sqlite_where=WAITING)
+Index(
+    "signings_identity",
+    signings.c.from_organ,
+    signings.c.document_id,
+    signings.c.business,
+    unique=True,
+    sqlite_where=WAITING_IDENTIFIED,
+)
+Index(
+    "signings_origin",
+    signings.c.vhost,
+    signings.c.message_id,
+    unique=True,
+    sqlite_where=WAITING_ORIGIN,
+)
 
 receipts = Table(
     "receipts",

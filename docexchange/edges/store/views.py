@@ -20,7 +20,7 @@ from ...core.states import Kind, State, StatusCode
 from . import journal, tables
 from .database import Connection, Query, Row, maybe_moment, moment
 from .kept import HELD, QUARANTINED, SETTLED
-from .naming import ARRIVALS, CANDIDATES, DOCUMENTS, PREFIX_MIN
+from .naming import ARRIVALS, CANDIDATES, DOCUMENTS, PREFIX_MIN, SIGNINGS
 
 TRIED_OFTEN = 3  # unconfirmed publishes in a row that a person should know of
 ASKED_TWICE = 2  # copies: the receipt of the first is overdue
@@ -151,17 +151,28 @@ def kept_list(connection: Connection, limit: int, *, held: bool | None) -> list[
 
 
 def journal_of(connection: Connection, ref: str) -> list[JournalLine]:
-    """Journal lines about an outgoing document, or about an arrival and what we said of it."""
-    try:
-        row = DOCUMENTS.resolve(connection, ref)
-    except NotFound:
+    """Journal lines about an outgoing document, one that waits for its signature, or an arrival
+    and what we said of it."""
+    row = _outgoing(connection, ref)
+    said: list[Row] = []
+    if row is None:
         row = ARRIVALS.resolve(connection, ref, organ="")
         said = connection.rows(_SAID, arrival_id=row["id"])
-    else:
-        said = []
     names = [row["tracking_id"], *(each["tracking_id"] for each in said)]
     lines = [line for name in names for line in journal.lines_of(connection, name)]
     return sorted(lines, key=lambda line: line.number)
+
+
+def _outgoing(connection: Connection, ref: str) -> Row | None:
+    """A document that is sent or waits for its signature, None if it is neither."""
+    try:
+        return DOCUMENTS.resolve(connection, ref)
+    except NotFound:
+        pass
+    try:
+        return SIGNINGS.resolve(connection, ref, state="")
+    except NotFound:
+        return None
 
 
 def _document(connection: Connection, row: Row) -> DocumentView:

@@ -51,7 +51,16 @@ def test_an_accepted_reply(duplicate: bool) -> None:
         "status": "accepted",
         "duplicate": duplicate,
         "received_at": "2026-11-23T01:00:00.000000Z",
+        "waiting_for_signature": False,
+        "sign_by": None,
     }
+
+
+def test_the_reply_for_a_document_that_waits_for_its_signature() -> None:
+    submitted = Submitted("T1", "D", duplicate=False, sign_by=NOW)
+    said = body(events.accepted_reply("m-1", submitted, "mr", NOW))
+    assert (said["status"], said["waiting_for_signature"]) == ("accepted", True)
+    assert said["sign_by"] == "2026-11-23T01:00:00.000000Z"
 
 
 def test_a_duplicates_reply_is_another_message() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from docexchange.core.errors import StoreBusy, StoreError
 from docexchange.edges.store import migrations, tables
 from docexchange.edges.store.storelock import StoreLock
-from tests.records import open_store
+from tests.records import document, open_store
 
 
 def schema(path: Path) -> dict[str, list[str]]:
@@ -40,6 +40,21 @@ def test_the_head_is_the_last_script() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+async def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with open_store(tmp_path) as store:
+        await store.submit(document())
+        head = store.verify_journal()
+    raw = sqlite3.connect(path)
+    raw.executescript("DROP TABLE signings; UPDATE alembic_version SET version_num = '0001'")
+    raw.close()
+    with open_store(tmp_path) as store:
+        assert store.document("D1").deliveries[0].to_organ == "H01"
+        assert store.verify_journal() == head
+        assert store.pending_list() == []
+    assert migrations.version(path) == migrations.HEAD
 
 
 def test_opening_again_migrates_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
