@@ -20,7 +20,7 @@ import pybase64
 from . import dsig, model
 from .errors import Malformed
 from .gate import BYTES_MAX, ELEMENTS_MAX
-from .layout import DX, Field, fields_of
+from .layout import DX, Field, Kind, fields_of
 from .model import Attachment, Document, Message, Received, Status
 from .rules import is_odd, places_too_long
 from .writer import CONTENT, HEAD, is_written
@@ -82,10 +82,13 @@ def read_exact(data: bytes, limit: int = BYTES_MAX) -> Exact | None:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """How to read one child element: into which attribute, and as what record, None for text."""
+    """How to read one child element: into which attribute, whether as one of several, and as what
+    record; None for text, which is looked at if it can be odd."""
 
-    field: Field
+    attribute: str
+    repeats: bool
     inner: _Plan | None
+    judged: Field | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,15 @@ def _plan(record: type[model.Record], element: str, prefix: str = "edXML:") -> _
     fields = fields_of(record, element)
     return _Plan(
         record,
-        {prefix + field.element: _Step(field, _inner(field, prefix)) for field in fields},
+        {prefix + field.element: _step(field, prefix) for field in fields},
         tuple(field.attribute for field in fields if field.repeats),
     )
 
 
-def _inner(field: Field, prefix: str) -> _Plan | None:
-    return _plan(field.record, field.element, prefix) if field.record else None
+def _step(field: Field, prefix: str) -> _Step:
+    inner = _plan(field.record, field.element, prefix) if field.record else None
+    judged = field if field.rule is not None or field.kind is Kind.DATE else None
+    return _Step(field.attribute, field.repeats, inner, judged)
 
 
 _DOCUMENT: Final = _plan(Document, "MessageHeader")
@@ -188,24 +193,25 @@ class _Reader:
                 break
             tag, _, text = token.partition(">")
             step = plan.steps.get(tag)
+            value: Any
             if step is None:
                 self._special(tag, values)
-            elif step.inner is None:
+                continue
+            if step.inner is None:
                 self._at += 1
-                self._keep(values, step.field, _plain(step.field, text))
+                value = _plain(text) if "&" in text else text
+                if step.judged is not None and is_odd(step.judged, value):
+                    raise ValueError(tag)
             else:
-                inner = step.inner.record(**self._values(step.inner))
-                self._keep(values, step.field, inner)
+                value = step.inner.record(**self._values(step.inner))
+            if step.repeats:
+                values.setdefault(step.attribute, []).append(value)
+            else:
+                values[step.attribute] = value
         for attribute in plan.repeated:
             if attribute in values:
                 values[attribute] = tuple(values[attribute])
         return values
-
-    def _keep(self, values: dict[str, Any], field: Field, value: Any) -> None:
-        if field.repeats:
-            values.setdefault(field.attribute, []).append(value)
-        else:
-            values[field.attribute] = value
 
     def _special(self, tag: str, values: dict[str, Any]) -> None:
         """The two elements that are no field of the layout."""
@@ -226,10 +232,6 @@ def _first(found: list[Any]) -> Any:
     return found[0] if found else None
 
 
-def _plain(field: Field, text: str) -> str:
-    if "&" in text:
-        text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&#xD;", "\r")
-        text = text.replace("&amp;", "&")
-    if is_odd(field, text):
-        raise ValueError(text)
-    return text
+def _plain(text: str) -> str:
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&#xD;", "\r")
+    return text.replace("&amp;", "&")

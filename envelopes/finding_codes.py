@@ -103,6 +103,18 @@ FINDING_CODES: Final[Mapping[str, Words]] = {
         "khung chữ ký mà không ai kiểm tra được; đã bỏ",
         "a dummy of a signature that nobody can check; left out",
     ),
+    "W-SIG-011": Words(
+        "giá trị chữ ký gửi về dạng base64; đã giải mã",
+        "the signature value came as base64 text; decoded",
+    ),
+    "W-SIG-012": Words(
+        "giá trị ECDSA gửi về dạng DER; ghi lại thành r || s (XML Signature 6.4.3)",
+        "the ECDSA value came in DER; written as r || s (XML Signature 6.4.3)",
+    ),
+    "W-SIG-013": Words(
+        "giá trị ECDSA có s lớn; ghi lại bằng s nhỏ",
+        "the ECDSA value had the larger s; written with the smaller one",
+    ),
     "E-XSD-001": Words(
         "không đúng lược đồ edxml.xsd của hồ sơ gửi", "not as edxml.xsd, our sending profile, says"
     ),

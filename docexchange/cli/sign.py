@@ -335,8 +335,8 @@ def _queue(ref: str, signature: bytes, *, as_json: bool) -> None:
 
 def _print_findings(findings: Sequence[Finding]) -> None:
     for one in findings:
-        show.note(f"{one.code}  {one.text}")
+        show.note(f"{one.code}  {one.sentence(spoken())}")
 
 
 def _findings_json(findings: Sequence[Finding]) -> list[dict[str, str]]:
-    return [{"code": one.code, "text": one.text} for one in findings]
+    return [{"code": one.code, "text": one.sentence("en")} for one in findings]

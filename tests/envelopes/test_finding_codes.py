@@ -64,6 +64,7 @@ FILES = {
 }
 # Those that a lint of a file to be sent does not say.
 IN_SIGNED = {"W-FMT-060": wild(head=LONG)}
+IN_VALUES = {"W-SIG-011", "W-SIG-012", "W-SIG-013"}  # of values made elsewhere: test_request.py
 IN_READING = {"W-SIG-001": wild(header=f'<Signature xmlns="{DSIG}"><SignatureValue/></Signature>')}
 
 
@@ -88,7 +89,8 @@ def test_a_genuine_signature_is_no_fault_of_a_file() -> None:
 
 
 def test_every_code_of_the_table_is_reached_and_none_else_is_in_the_code() -> None:
-    assert FILES.keys() | IN_SIGNED.keys() | IN_READING.keys() == FINDING_CODES.keys()
+    of_files = FILES.keys() | IN_SIGNED.keys() | IN_READING.keys()
+    assert of_files | IN_VALUES == FINDING_CODES.keys()
     here = Path(layout.__file__).parent
     for path in here.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
