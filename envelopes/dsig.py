@@ -16,7 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -126,7 +126,7 @@ def digest_of(algorithm: SignatureAlgorithm) -> DigestAlgorithm:
 
 
 def prepare(
-    parts: Sequence[bytes],
+    parts: Iterable[bytes],
     chain: Sequence[Certificate],
     algorithm: SignatureAlgorithm,
     signing_time: datetime,
@@ -147,7 +147,7 @@ def prepare(
     fields = {
         "signature_method": algorithm.uri,
         "digest_method": digest.uri,
-        "envelope_digest": digest_text(digest, *parts),
+        "envelope_digest": digest_of_all(digest, parts),
         "signing_time": _time_text(signing_time),
         "certificates": certificates,
         "certificate_digests": digests,
@@ -159,14 +159,14 @@ def prepare(
 
 def complete(unsigned: Unsigned, value: bytes) -> bytes:
     """The ds:Signature element with its value (xmldsig SignatureValue bytes)."""
-    fields = {**unsigned.fields, "value": _text(normal(unsigned.algorithm, value))}
+    fields = {**unsigned.fields, "value": base64_text(normal(unsigned.algorithm, value))}
     return _fill(_WHOLE, fields)
 
 
 @lru_cache(maxsize=1024)
 def named(chain: tuple[Certificate, ...], digest: DigestAlgorithm) -> tuple[str, str]:
     """A chain as it stands in KeyInfo, and its digests as they stand in SigningCertificateV2."""
-    certificates = (_CERTIFICATE.format(certificate=_text(one.der)) for one in chain)
+    certificates = (_CERTIFICATE.format(certificate=base64_text(one.der)) for one in chain)
     digests = (
         _CERTIFICATE_DIGEST.format(digest_method=digest.uri, digest=digest_text(digest, one.der))
         for one in chain
@@ -302,10 +302,15 @@ def certificates(elements: str) -> list[bytes]:
 
 def digest_text(digest: DigestAlgorithm, *parts: bytes | memoryview) -> str:
     """Base64 of the digest of the parts, one after the other."""
+    return digest_of_all(digest, parts)
+
+
+def digest_of_all(digest: DigestAlgorithm, parts: Iterable[bytes | memoryview]) -> str:
+    """The same of parts that come one by one."""
     state = new_hash(digest.hash_name)
     for part in parts:
         state.update(part)
-    return _text(state.digest())
+    return base64_text(state.digest())
 
 
 def strict_base64(text: str) -> bytes | None:
@@ -314,10 +319,10 @@ def strict_base64(text: str) -> bytes | None:
         decoded = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
-    return decoded if _text(decoded) == text else None
+    return decoded if base64_text(decoded) == text else None
 
 
-def _text(data: bytes) -> str:
+def base64_text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 

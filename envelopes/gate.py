@@ -25,6 +25,7 @@ from typing import Final
 from lxml import etree
 
 from .errors import Refused, UnboundPrefix
+from .skeleton import MARKUP_MAX, exceeds_markup
 
 __all__ = ["Refused", "open_gate"]
 
@@ -58,6 +59,7 @@ _ID = re.compile(rb"""[\s:][iI][dD]\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
 _PLAIN = re.compile(rb"[A-Za-z0-9_.-]+")
 _NO_NAMESPACE: Final = etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
 _UNBOUND = re.compile(r"Namespace prefix (\S+) ")
+_COLUMN = re.compile(r", column \d+$")  # another one in the skeleton of a large envelope
 _IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
 
 
@@ -77,10 +79,13 @@ def open_gate(data: bytes, *, signed: bool, limit: int = BYTES_MAX) -> etree._El
             PROCESSING_INSTRUCTION, CHARACTER_REFERENCE, TOO_DEEP, TOO_MANY_ELEMENTS,
             TOO_MANY_ATTRIBUTES, TOO_MANY_NAMESPACES, UNBOUND_PREFIX or DUPLICATE_ID.
     """
-    if not data.strip():
-        raise Refused("EMPTY", "there is nothing in it")
     if len(data) > limit:
         raise Refused("TOO_LARGE", f"over {limit:,} bytes")
+    _check_kind(data)
+    if exceeds_markup(data):
+        raise Refused("TOO_LARGE", f"over {MARKUP_MAX:,} bytes beside the attachments")
+    if not data.strip():
+        raise Refused("EMPTY", "there is nothing in it")
     body = _text(data)
     with_attributes = _check_markup(body, signed)
     if signed:
@@ -91,13 +96,17 @@ def open_gate(data: bytes, *, signed: bool, limit: int = BYTES_MAX) -> etree._El
     return root
 
 
-def _text(data: bytes) -> bytes:
-    """The bytes without BOM and XML declaration, checked to be UTF-8."""
+def _check_kind(data: bytes) -> None:
+    """Name what is known not to be XML by its first bytes."""
     for magic, what in _OTHER_FILES.items():
         if data.startswith(magic):
             raise Refused("NOT_XML", what)
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"\x00<", b"<\x00")):
         raise Refused("ENCODING", "UTF-16 or UTF-32; only UTF-8 is allowed")
+
+
+def _text(data: bytes) -> bytes:
+    """The bytes without BOM and XML declaration, checked to be UTF-8."""
     if b"\x00" in data:
         raise Refused("NOT_XML", "contains a NUL byte", line=_line(data, data.index(b"\x00")))
     _check_utf8(data)
@@ -133,7 +142,8 @@ def _check_utf8(data: bytes) -> None:
             at += codecs.utf_8_decode(view[at : at + DECODED_BYTES], "strict", last)[1]
     except UnicodeDecodeError as error:
         at += error.start
-        raise Refused("ENCODING", f"byte {at} is not UTF-8", line=_line(data, at)) from None
+        around = data[max(0, at - 12) : at + 4]
+        raise Refused("ENCODING", f"{around!r} is not UTF-8", line=_line(data, at)) from None
 
 
 def _check_markup(body: bytes, signed: bool) -> list[bytes]:
@@ -252,7 +262,8 @@ def _refusal(error: etree.XMLSyntaxError, parser: etree.XMLParser[etree._Element
     prefixes = tuple(dict.fromkeys(found[1] for found in unbound if found))
     if prefixes and len(unbound) == len(faults):
         return UnboundPrefix(prefixes, line=faults[0].line)
-    return Refused("NOT_XML", error.msg or "not well-formed", line=error.lineno or 0)
+    what = _COLUMN.sub("", error.msg or "not well-formed")
+    return Refused("NOT_XML", what, line=error.lineno or 0)
 
 
 def _ids_plainly_differ(tags: list[bytes]) -> bool:

@@ -6,11 +6,13 @@ step needs which.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from keys import algorithms
+from keys.algorithms import DigestAlgorithm
 from keys.certificates import Certificate
 from keys.errors import CertificateUnusable
 from keys.trust import Path, Trust
@@ -27,13 +29,13 @@ class Opened:
     """An envelope taken apart.
 
     Args:
-        canonical: exclusive C14N of the envelope without the signature, in pieces; () if none.
+        digest: base64 digest of the exclusive C14N of the envelope without the signature.
         signature: its values, None if there is none in our form.
         fault: the first thing wrong with the structure, None if nothing.
         legacy: what is true of a signature of the old template, None if it is another.
     """
 
-    canonical: tuple[bytes | memoryview, ...]
+    digest: Callable[[DigestAlgorithm], str]
     signature: dsig.Signature | None
     fault: Fault | None
     legacy: Legacy | None = None
@@ -85,7 +87,7 @@ def judge(
     checks = (
         shape,
         listed,
-        *((_digests(signature, opened.canonical),) if usable else not_reached(4)),
+        *((_digests(signature, opened.digest),) if usable else not_reached(4)),
         *((_value(signature, chain[0]),) if usable and chain else not_reached(5)),
         _bound(signature, chain),
         *((_path(path, signature, at, skew),) if path else not_reached(7)),
@@ -138,11 +140,11 @@ def _algorithms(signature: dsig.Signature, at: datetime) -> Check:
     return passed(3, f"{algorithm.name}, {digest.name}")
 
 
-def _digests(signature: dsig.Signature, canonical: tuple[bytes | memoryview, ...]) -> Check:
+def _digests(signature: dsig.Signature, of_envelope: Callable[[DigestAlgorithm], str]) -> Check:
     """Step 4. Digests are compared as base64 text: another text is another signature."""
     digest = signature.digest
     assert digest is not None  # noqa: S101  # step 3 passed
-    if dsig.digest_text(digest, *canonical) != signature.fields["envelope_digest"]:
+    if of_envelope(digest) != signature.fields["envelope_digest"]:
         return problem(4, "HASH_FAILURE", "the digest of the envelope is not the signed one")
     properties = dsig.digest_text(digest, signature.signed_properties())
     if properties != signature.fields["properties_digest"]:

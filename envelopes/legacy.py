@@ -17,7 +17,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,7 @@ ALONE: Final = "of SignedInfo outside its document"
 written to the file, and canonicalizes SignedInfo before it has a place: the namespaces around it
 are missing. Seen in the template itself."""
 
+Whole = Callable[[bytes], Iterable[bytes]]
 _HASHES: Final = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256()}  # noqa: S303  # only printed
 _TRANSFORMS: Final = ([ENVELOPED], [ENVELOPED, C14N])
 _XML_ATTRIBUTE: Final = "{http://www.w3.org/XML/1998/namespace}"
@@ -77,13 +78,14 @@ class Legacy:
     value: str | None
 
 
-def read(signature: etree._Element) -> Legacy | None:
+def read(signature: etree._Element, whole: Whole = lambda data: (data,)) -> Legacy | None:
     """Check a ds:Signature of the template, in place; None when it is another one.
 
     When this returns, the signature is out of its tree, unless it is None.
 
     Args:
         signature: the one that `shape.locate` found; its tree came through the gate.
+        whole: canonical bytes with what was cut out of the tree in its place again.
     """
     methods = _methods(signature)
     info = _signed_info(signature) if methods else None
@@ -95,7 +97,7 @@ def read(signature: etree._Element) -> Legacy | None:
     expected = _bytes(signature, "SignedInfo", "Reference", "DigestValue")
     root = signature.getroottree()
     detach(signature)
-    return Legacy(algorithm, digest, certificate, _document(root, digest, expected), value)
+    return Legacy(algorithm, digest, certificate, _document(root, digest, expected, whole), value)
 
 
 # -- the template -----------------------------------------------------------------------------
@@ -194,17 +196,22 @@ def _signed_info(signature: etree._Element) -> etree._Element | None:
     return etree.fromstring(text) if len(text) <= SIGNED_INFO_BYTES_MAX else None
 
 
-def _document(tree: etree._ElementTree, digest: DigestAlgorithm, expected: bytes) -> str:
+def _document(
+    tree: etree._ElementTree, digest: DigestAlgorithm, expected: bytes, whole: Whole
+) -> str:
     for way in (AS_IT_STANDS, CLOSED_UP):
         if way is CLOSED_UP:
             _close_up(tree.getroot())
-        if _digest(digest, tree) == expected:
+        if _digest(digest, whole(_canonical(tree))) == expected:
             return way
     return ""
 
 
-def _digest(digest: DigestAlgorithm, tree: etree._ElementTree) -> bytes:
-    return hashlib.new(digest.hash_name, _canonical(tree), usedforsecurity=False).digest()
+def _digest(digest: DigestAlgorithm, parts: Iterable[bytes]) -> bytes:
+    state = hashlib.new(digest.hash_name, usedforsecurity=False)
+    for part in parts:
+        state.update(part)
+    return state.digest()
 
 
 def _value(

@@ -244,9 +244,27 @@ class Reference(Record):
     name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A content or an envelope that is not in memory but in a file.
+
+    Args:
+        size: bytes.
+        sha256: hex digest of them, "" if nobody read so far.
+        begin: of the content of an attachment, where its base64 text begins in the envelope.
+    """
+
+    size: int
+    sha256: str
+    begin: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment(Record):
-    """Tệp đính kèm; `content` are the decoded bytes, zip-wrapped or not as the sender made them."""
+    """Tệp đính kèm; `content` are the decoded bytes, zip-wrapped or not as the sender made them.
+
+    Of a large one `stored` tells what and where it is, and `content` is empty.
+    """
 
     content_id: str | None = None
     name: str | None = None
@@ -255,6 +273,7 @@ class Attachment(Record):
     mime_type: str | None = None
     content_type: str | None = None
     content: bytes = field(default=b"", repr=False)
+    stored: Stored | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from .model import (
     PromulgationInfo,
     Reference,
     Status,
+    Stored,
     Trace,
     TraceHeaderList,
 )
@@ -89,9 +90,7 @@ def prepare(
             that the law does not allow us to send (`profile.profile_problem`), or a character
             that XML cannot carry.
     """
-    problem = content_problem(message) or profile_problem(message)
-    if problem is not None:
-        raise Malformed(f"{problem.reason}: {problem.detail}", element=problem.element)
+    refuse_problem(message)
     before, after = edxml.split(message)
     receipt = isinstance(message, Status) and message.status_code == ARRIVED
     signature = dsig.prepare((before, after), chain, algorithm, signing_time, receipt=receipt)
@@ -105,14 +104,26 @@ def complete(unsigned: Unsigned, signature: bytes) -> bytes:
         EnvelopeError: the value is not of that key; a faulty token or service must not make an
             envelope that everybody refuses.
     """
+    element = signature_element(unsigned.signature, unsigned.leaf, signature)
+    return unsigned.before + element + unsigned.after
+
+
+def refuse_problem(message: Message) -> None:
+    """Raises Malformed for what every receiver would have to refuse or the law forbids to send."""
+    problem = content_problem(message) or profile_problem(message)
+    if problem is not None:
+        raise Malformed(f"{problem.reason}: {problem.detail}", element=problem.element)
+
+
+def signature_element(unsigned: dsig.Unsigned, leaf: Certificate, signature: bytes) -> bytes:
+    """The ds:Signature with the value that the key of `leaf` gave. Raises as `complete`."""
     value = dsig.normal(unsigned.algorithm, signature)
-    public_key = unsigned.leaf.public_key
-    if not algorithms.verify(unsigned.algorithm, public_key, value, unsigned.to_sign):
+    if not algorithms.verify(unsigned.algorithm, leaf.public_key, value, unsigned.to_sign):
         raise EnvelopeError(
-            f"the signature does not belong to the certificate {unsigned.leaf.subject}: check "
-            "which key the signer uses"
+            f"the signature does not belong to the certificate {leaf.subject}: check which key "
+            "the signer uses"
         )
-    return unsigned.before + dsig.complete(unsigned.signature, value) + unsigned.after
+    return dsig.complete(unsigned, value)
 
 
 def pack(message: Message, signer: Signer, *, signing_time: datetime) -> bytes:
@@ -142,7 +153,7 @@ def new_document(
     notation: str,
     subject: str,
     date: date,
-    files: Sequence[tuple[str, bytes]],
+    files: Sequence[tuple[str, bytes | Stored]],
     sender_name: str = "",
     type_name: str = "",
     place: str = "",
@@ -156,7 +167,8 @@ def new_document(
         number, notation: as 98 and QĐ-UBND.
         subject: trích yếu.
         date: of promulgation.
-        files: name and bytes of each attachment, taken as they are.
+        files: name and bytes of each attachment, taken as they are; or the facts of a file that
+            `pack_file.pack_to` will read.
         type_name: as "Quyết định".
         place: of promulgation.
         priority: 0 thường to 4 hỏa tốc hẹn giờ.
@@ -185,12 +197,16 @@ def _organization(organ_id: str, name: str) -> Organization:
     return Organization(organ_id=organ_id, name=name or None)
 
 
-def _attachment(position: int, name: str, content: bytes) -> Attachment:
+def _attachment(position: int, name: str, content: bytes | Stored) -> Attachment:
     """ContentId from position and content: the same document twice gives the same bytes."""
     ending = name.rpartition(".")[2].lower()
+    stored = content if isinstance(content, Stored) else None
+    inline = b"" if isinstance(content, Stored) else content
+    digest = stored.sha256 if stored else sha256(inline).hexdigest()
     return Attachment(
-        content_id=f"cid:{position}-{sha256(content).hexdigest()[:32]}",
+        content_id=f"cid:{position}-{digest[:32]}",
         name=name,
         content_type=CONTENT_TYPES.get(ending, OTHER_CONTENT),
-        content=content,
+        content=inline,
+        stored=stored,
     )

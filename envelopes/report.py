@@ -16,8 +16,8 @@ from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from . import text, wording
-from .errors import NotTrusted
-from .model import Message
+from .errors import EnvelopeError, NotTrusted
+from .model import Message, Stored
 from .wording import Indication, Result, SubIndication
 
 __all__ = ["Check", "Indication", "Report", "Result", "SubIndication", "VerifiedEnvelope"]
@@ -82,15 +82,20 @@ class SignerSummary:
 class AttachmentSummary:
     """An attachment as it lies in the envelope; its digest is computed when it is asked for."""
 
-    def __init__(self, name: str, content: bytes) -> None:
+    def __init__(self, name: str, content: bytes, stored: Stored | None = None) -> None:
         self.name = name
-        self.size = len(content)
+        self.stored = stored
+        self.size = stored.size if stored else len(content)
         self._content = content
 
     @cached_property
     def sha256(self) -> str:
         """Hex digest of the decoded content."""
-        return sha256(self._content).hexdigest()
+        return self.stored.sha256 if self.stored else sha256(self._content).hexdigest()
+
+    def without_content(self) -> AttachmentSummary:
+        """The same facts without the content."""
+        return AttachmentSummary(self.name, b"", self.stored or Stored(self.size, self.sha256))
 
     def to_json_dict(self, *, digest: bool) -> dict[str, Any]:
         """Name, size in bytes and digest, null unless asked for."""
@@ -105,7 +110,7 @@ class Report:
     unless the indication is TOTAL-PASSED they are what somebody wrote there, proven by nothing.
 
     Args:
-        data: the exact bytes that were judged.
+        data: the exact bytes that were judged; b"" if they are `stored`.
         at: the time for which they were judged, aware.
         checks: in the order of the steps.
         kind: document, status, or "" when it cannot be told.
@@ -122,6 +127,7 @@ class Report:
         signature_at: where the signature begins and ends in `data`.
         file: name for a person, "" if the bytes came from no file.
         receipt_of_file: name of the envelope it is the receipt of, set by `cross_check`.
+        stored: size and digest of what was judged where it lies (`verify_file`).
     """
 
     data: bytes = dataclass_field(repr=False)
@@ -141,16 +147,17 @@ class Report:
     signature_at: tuple[int, int] = (0, 0)
     file: str = ""
     receipt_of_file: str = ""
+    stored: Stored | None = None
 
     @cached_property
     def sha256(self) -> str:
         """Hex digest of the exact bytes judged."""
-        return sha256(self.data).hexdigest()
+        return self.stored.sha256 if self.stored else sha256(self.data).hexdigest()
 
     @property
     def size(self) -> int:
         """Length of the bytes judged."""
-        return len(self.data)
+        return self.stored.size if self.stored else len(self.data)
 
     @cached_property
     def deciding(self) -> Check | None:
@@ -186,6 +193,12 @@ class Report:
     def with_check(self, check: Check, receipt_of_file: str = "") -> Report:
         """The same report with one more check."""
         return replace(self, checks=(*self.checks, check), receipt_of_file=receipt_of_file)
+
+    def without_content(self) -> Report:
+        """The same report without the bytes judged: for who keeps thousands of them."""
+        stored = self.stored or Stored(self.size, self.sha256)
+        attachments = tuple(one.without_content() for one in self.attachments)
+        return replace(self, data=b"", message=None, attachments=attachments, stored=stored)
 
     def explain(self, lang: str = "vi") -> str:
         """One sentence that says why the verdict is what it is."""
@@ -245,7 +258,13 @@ class VerifiedEnvelope:
 
     @property
     def data(self) -> bytes:
-        """The exact bytes received."""
+        """The exact bytes received.
+
+        Raises:
+            EnvelopeError: they are in a file, and nobody wants them in memory.
+        """
+        if self.report.stored is not None:
+            raise EnvelopeError("a large envelope was judged where it lies; read it from there")
         return self.report.data
 
     @property

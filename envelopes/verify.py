@@ -32,10 +32,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from lxml import etree
 
+from keys.algorithms import DigestAlgorithm
 from keys.certificates import Certificate
 from keys.trust import Path, Trust
 
@@ -45,17 +46,20 @@ from .content import ContentProblem, content_problem
 from .errors import Malformed, Refused
 from .exact import read_exact
 from .judge import Opened, judge, not_reached, passed, problem
-from .model import SHA256, Document, Message, Status
+from .large import LARGE_MAX, Digest, InFile, Whole
+from .model import SHA256, Document, Message, Status, Stored
 from .report import AttachmentSummary, Check, Finding, Report
 
 __all__ = [
     "SIGNING_SKEW",
     "Binding",
     "ContentProblem",
+    "Documents",
     "SubjectBinding",
     "content_problem",
     "cross_check",
     "verify",
+    "verify_file",
 ]
 
 SIGNING_SKEW: Final = timedelta(minutes=5)  # clocks of two nodes may differ by this much
@@ -116,33 +120,82 @@ def verify(
 
     Source: design of the exchange, the numbered steps above.
     """
+    return verify_source(Whole(data), trust, at, directory, timestamp, skew, limit, file)
+
+
+def verify_file(
+    envelope: BinaryIO,
+    *,
+    trust: Trust,
+    at: datetime,
+    directory: Binding | None = None,
+    timestamp: bytes | None = None,
+    skew: timedelta = SIGNING_SKEW,
+    limit: int = LARGE_MAX,
+    file: str = "",
+) -> Report:
+    """Judge an envelope where it lies, in a few megabytes of memory whatever its size.
+
+    Args:
+        envelope: open for reading and seekable; read once, and again only when its signature
+            does not stand at its beginning or its bytes are not canonical.
+
+    Returns:
+        The report that `verify` gives for the same bytes; its attachments tell size, digest and
+        place of contents that were left out, for `large.copy_content`.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    size = envelope.seek(0, 2)
+    if size > limit:  # said before anything is read, as the gate says it
+        check = problem(1, "TOO_LARGE", f"over {limit:,} bytes")
+        stored = Stored(size, "")
+        return Report(b"", at, (check, *not_reached(*range(2, 12))), file=file, stored=stored)
+    return verify_source(InFile(envelope, size), trust, at, directory, timestamp, skew, limit, file)
+
+
+def verify_source(
+    source: Whole | InFile,
+    trust: Trust,
+    at: datetime,
+    directory: Binding | None,
+    timestamp: bytes | None,
+    skew: timedelta,
+    limit: int,
+    file: str,
+) -> Report:
+    """What `verify` and `verify_file` have in common; arguments as there."""
     if at.tzinfo is None:
         raise ValueError(
             "`at` needs a time zone: a naive time would mean another instant elsewhere"
         )
-    known = read_exact(data, limit)
+    known = read_exact(source.data, limit)
     if known is not None:
         content = _Read(known.message)
         place = (known.begin, known.end)
-        opened = Opened(_around(data, *place), known.signature, None)
+        opened = Opened(source.around(*place), known.signature, None)
     else:
-        root = _open(data, limit)
+        root = _open(source.data, limit)
         if isinstance(root, Check):
-            return Report(data, at, (root, *not_reached(*range(2, 12))), file=file)
-        content, opened, place = _open_content(data, root, limit)
+            checks = (root, *not_reached(*range(2, 12)))
+            return Report(source.whole, at, checks, file=file, stored=source.stored)
+        content, opened, place = _open_content(source, root, limit)
     judged = judge(opened, trust, at, skew, timestamp)
     organ = _organ(judged.path, content.message, directory or SubjectBinding(), at)
+    message = source.message(content.message)
     return Report(
-        data,
+        source.whole,
         at,
         (passed(1), *judged.checks, organ, _content(content)),
         signer=judged.signer,
         signed_at=opened.signature.signing_time if opened.signature else None,
-        signature_at=place,
-        message=content.message,
+        signature_at=(source.place(place[0]), source.place(place[1])),
+        message=message,
         findings=content.findings,
         file=file,
-        **_claims(content.message),
+        stored=source.stored,
+        **_claims(message),
     )
 
 
@@ -158,7 +211,7 @@ def _open(data: bytes, limit: int) -> etree._Element | Check:
 
 
 def _open_content(
-    data: bytes, root: etree._Element, limit: int
+    source: Whole | InFile, root: etree._Element, limit: int
 ) -> tuple[_Read, Opened, tuple[int, int]]:
     """Take the signature out of the tree and hold the bytes around it against the canonical form
     of the rest; read the content.
@@ -166,41 +219,43 @@ def _open_content(
     When they are equal, the tree that was parsed once is the tree of what was signed, and what
     was read from it is what the signer wrote.
     """
+    data = source.data
     located = shape.locate(root)
     if isinstance(located, shape.Fault):
-        return _read(data, limit), Opened((), None, located), (0, 0)
+        return _read(data, limit), Opened(_no_digest, None, located), (0, 0)
     # The gate lets no '<' pass but that of a tag, and the tree has one ds:Signature: this one.
     begin = data.find(dsig.START)
     end = data.find(dsig.END, begin) + len(dsig.END)
     signature = dsig.read(data[begin:end]) if begin >= 0 else None
     if signature is None:
-        opened = Opened((), None, shape.explain(located), legacy.read(located))
+        why = shape.explain(located)
+        opened = Opened(_no_digest, None, why, legacy.read(located, source.restored))
         return _read(data, limit), opened, (0, 0)
     detach(located)
-    pieces, fault = _canonical(data, root, begin, end)
-    return _read(root, limit), Opened(pieces, signature, fault), (begin, end)
+    digest, fault = _canonical(source, root, begin, end)
+    return _read(root, limit), Opened(digest, signature, fault), (begin, end)
 
 
 def _canonical(
-    data: bytes, root: etree._Element, begin: int, end: int
-) -> tuple[tuple[bytes | memoryview, ...], shape.Fault | None]:
-    """The canonical form of what was signed, and whether the bytes around the signature are it."""
-    received = _around(data, begin, end)
+    source: Whole | InFile, root: etree._Element, begin: int, end: int
+) -> tuple[Digest, shape.Fault | None]:
+    """The digest of the canonical form, and whether the bytes around the signature are that."""
+    received = source.data[:begin] + source.data[end:]
     try:
         rest = canonical(root)
     except etree.C14NError as error:
-        return (), _not_canonical(f"no canonical form: {error}")
-    if b"".join(received) == rest:
-        return received, None
-    at = _first_difference(b"".join(received), rest)
-    at += 0 if at < begin else end - begin
-    return (rest,), _not_canonical(f"byte {at} is not as the canonical form has it")
+        return _no_digest, _not_canonical(f"no canonical form: {error}")
+    if received == rest:
+        return source.around(begin, end), None
+    at = _first_difference(received, rest)
+    at = source.place(at if at < begin else at + end - begin)
+    fault = _not_canonical(f"byte {at} is not as the canonical form has it")
+    return source.other(rest), fault
 
 
-def _around(data: bytes, begin: int, end: int) -> tuple[memoryview, memoryview]:
-    """The bytes before and after the signature."""
-    view = memoryview(data)
-    return view[:begin], view[end:]
+def _no_digest(_: DigestAlgorithm) -> str:
+    """Of what has no canonical form; equal to no digest."""
+    return ""
 
 
 def _not_canonical(detail: str) -> shape.Fault:
@@ -269,7 +324,7 @@ def _claims(message: Message | None) -> dict[str, Any]:
             "sender": message.sender.organ_id or "",
             "to": message.recipients,
             "attachments": tuple(
-                AttachmentSummary(attachment.name or "", attachment.content)
+                AttachmentSummary(attachment.name or "", attachment.content, attachment.stored)
                 for attachment in message.attachments
             ),
         }
@@ -296,33 +351,46 @@ def _received(status: Status) -> str:
 
 
 def cross_check(reports: Sequence[Report]) -> tuple[Report, ...]:
-    """Hold the receipts among some reports against the documents among them.
+    """Hold the receipts among some reports against the documents among them (`Documents`)."""
+    documents = Documents()
+    for report in reports:
+        documents.add_report(report)
+    return tuple(documents.compared(report) for report in reports)
+
+
+class Documents:
+    """What receipts are held against: digest, name and file of the documents given.
 
     A status whose Received digest is that of a document given gets a passed check, and the name
     of its file. One that names a document given, but other bytes of it, fails. One whose document
     is not given stays as it is.
     """
-    documents = [report for report in reports if report.kind == "document"]
-    by_digest = {document.sha256: document for document in documents}
-    by_name: dict[tuple[str, str], Report] = {}
-    for document in documents:
-        by_name.setdefault((document.sender, document.document_id), document)
-    return tuple(
-        _compared(report, by_digest, by_name) if report.kind == "status" else report
-        for report in reports
-    )
 
+    def __init__(self) -> None:
+        self._files: dict[str, str] = {}  # by digest
+        self._digests: dict[tuple[str, str], str] = {}  # by sender and DocumentId
 
-def _compared(
-    status: Report, by_digest: dict[str, Report], by_name: dict[tuple[str, str], Report]
-) -> Report:
-    match = by_digest.get(status.received_sha256)
-    if match is not None:
-        check = passed(12, f"speaks of {match.file or match.sha256}")
-        return status.with_check(check, match.file)
-    sender = status.to[0] if status.to else ""
-    other = by_name.get((sender, status.document_id))
-    if other is None or not status.received_sha256:
-        return status
-    detail = f"speaks of {status.received_sha256[:16]}, given was {other.sha256[:16]}"
-    return status.with_check(problem(12, "RECEIPT_OF_OTHER_BYTES", detail))
+    def add(self, sha256: str, file: str, sender: str, document_id: str) -> None:
+        """Take a document: digest of its bytes, name of its file, what it calls itself."""
+        self._files[sha256] = file
+        self._digests.setdefault((sender, document_id), sha256)
+
+    def add_report(self, report: Report) -> None:
+        """Take the document that a report is about; of anything else nothing is kept."""
+        if report.kind == "document":
+            self.add(report.sha256, report.file, report.sender, report.document_id)
+
+    def compared(self, report: Report) -> Report:
+        """A status held against the documents; any other report as it is."""
+        received = report.received_sha256
+        if report.kind != "status" or not received:
+            return report
+        file = self._files.get(received)
+        if file is not None:
+            return report.with_check(passed(12, f"speaks of {file or received}"), file)
+        sender = report.to[0] if report.to else ""
+        given = self._digests.get((sender, report.document_id))
+        if given is None:
+            return report
+        detail = f"speaks of {received[:16]}, given was {given[:16]}"
+        return report.with_check(problem(12, "RECEIPT_OF_OTHER_BYTES", detail))

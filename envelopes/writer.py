@@ -203,6 +203,8 @@ class _Writer:
 
     def _attachment(self, attachment: Attachment) -> None:
         """The large text never becomes a str: base64 goes from bytes to bytes."""
+        if attachment.stored is not None:
+            raise Malformed("its content is in a file (`large.pack_to`)", element="Attachment")
         self._texts.append("<Attachment>")
         self._fields(attachment, _ATTACHMENT)
         self._texts.append(CONTENT)

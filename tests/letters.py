@@ -5,11 +5,14 @@ judge(DATA)                     its report under the trust of `P256`
 forge(DATA, after=...)          the same document signed with another form of signature
 """
 
+import io
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cache
 
 from envelopes import dsig, edxml
+from envelopes.gate import BYTES_MAX
+from envelopes.large import InFile
 from envelopes.model import (
     Document,
     Message,
@@ -21,13 +24,14 @@ from envelopes.model import (
 )
 from envelopes.pack import local_time, new_document, pack, with_trace
 from envelopes.report import Report
-from envelopes.verify import Binding, verify
+from envelopes.skeleton import KEPT
+from envelopes.verify import SIGNING_SKEW, Binding, verify, verify_file, verify_source
 from keys.signer import SoftwareSigner
 from keys.trust import Trust
 from tests.pki import AT, NAMES, P256
 
 SUBJECT = "Ban hành Quy chế tiếp nhận văn bản điện tử"
-PDF = b"%PDF-1.7 noi dung"
+PDF = b"%PDF-1.7 noi dung" + b" va phu luc" * 30  # long enough to be cut out in a file
 
 
 def document(**changes: object) -> Document:
@@ -87,8 +91,56 @@ def judge(
     directory: Binding | None = None,
     file: str = "",
 ) -> Report:
-    """Verify at `AT` under the root of `P256`, unless told otherwise."""
+    """Verify at `AT` under the root of `P256`, unless told otherwise; in memory and in a file,
+    which must come to the same."""
+    trust = trust or P256.trust
+    report = judge_in_memory(data, trust=trust, at=at, directory=directory, file=file)
+    streamed = judge_in_file(data, trust=trust, at=at, directory=directory, file=file)
+    assert same(streamed) == same(report)
+    return report
+
+
+def judge_in_memory(
+    data: bytes,
+    *,
+    trust: Trust | None = None,
+    at: datetime = AT,
+    directory: Binding | None = None,
+    file: str = "",
+) -> Report:
+    """The same in memory alone, for tests that judge ten thousand envelopes."""
     return verify(data, trust=trust or P256.trust, at=at, directory=directory, file=file)
+
+
+def judge_in_file(
+    data: bytes,
+    *,
+    trust: Trust | None = None,
+    at: datetime = AT,
+    directory: Binding | None = None,
+    file: str = "",
+    chunk: int = 1000,
+) -> Report:
+    """Verify as a large envelope is verified, with texts cut that are far shorter than usual."""
+    if len(data) > BYTES_MAX:
+        return verify_file(
+            io.BytesIO(data),
+            trust=trust or P256.trust,
+            at=at,
+            directory=directory,
+            limit=BYTES_MAX,
+            file=file,
+        )
+    source = InFile(io.BytesIO(data), len(data), cut_min=4 * KEPT, chunk=chunk)
+    return verify_source(
+        source, trust or P256.trust, at, directory, None, SIGNING_SKEW, BYTES_MAX, file
+    )
+
+
+def same(report: Report) -> tuple[object, ...]:
+    """All that a report says."""
+    kept = report.size <= BYTES_MAX and report.sha256
+    return (report.to_json_dict(), report.text("vi"), report.signature_at, report.size, kept)
 
 
 def sign_raw(

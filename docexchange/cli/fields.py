@@ -18,7 +18,7 @@ from . import files, options, show
 from .words import say, spoken
 
 if TYPE_CHECKING:
-    from envelopes.model import Attachment, Document
+    from envelopes.model import Attachment, Document, Stored
 
 # First bytes -> ContentType, for files whose name has no known ending.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -26,6 +26,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "application/zip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/doc"),
 )
+_MAGIC_BYTES = max(len(magic) for magic, _ in _MAGIC)
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,14 @@ def with_fields(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def document(given: Fields, *, names: Callable[[str], str], limit: int, now: datetime) -> Document:
+def document(
+    given: Fields,
+    *,
+    names: Callable[[str], str],
+    limit: int,
+    now: datetime,
+    in_files: bool = False,
+) -> Document:
     """The document that the options and files describe.
 
     Args:
@@ -207,6 +215,8 @@ def document(given: Fields, *, names: Callable[[str], str], limit: int, now: dat
         names: name of an organ by its code, "" when unknown.
         limit: largest file, bytes.
         now: for the date of promulgation.
+        in_files: True leaves contents in their files (`Attachment.stored`), as far as they can be
+            read twice.
 
     Raises:
         typer.BadParameter: an option is missing or does not fit the others.
@@ -224,7 +234,7 @@ def document(given: Fields, *, names: Callable[[str], str], limit: int, now: dat
     if given.from_xml is not None:
         made = _from_xml(given, names, limit)
     else:
-        made = _new(given, names, limit, now)
+        made = _new(given, names, limit, now, in_files)
     check_secrecy(made)
     for hint in hints(made):
         where = f"{hint.element.rpartition('/')[2]}: {show.plain(hint.value)}"
@@ -274,12 +284,15 @@ def _from_xml(given: Fields, names: Callable[[str], str], limit: int) -> Documen
     return replace(message, to=to)
 
 
-def _new(given: Fields, names: Callable[[str], str], limit: int, now: datetime) -> Document:
+def _new(
+    given: Fields, names: Callable[[str], str], limit: int, now: datetime, in_files: bool
+) -> Document:
     from envelopes.model import Signatory
     from envelopes.pack import new_document
 
     to = recipients(given.to)
     _check(given, to)
+    read = _describe if in_files else _read
     made = new_document(
         sender=given.sender,
         sender_name=names(given.sender),
@@ -291,9 +304,9 @@ def _new(given: Fields, names: Callable[[str], str], limit: int, now: datetime) 
         date=options.day(given.date) if given.date else options.today(now),
         place=given.place,
         priority=given.priority,
-        files=[(path.name, _read(path, limit)) for path in given.paths or ()],
+        files=[(path.name, read(path, limit)) for path in given.paths or ()],
     )
-    made = _typed(made)
+    made = _typed(made, given.paths or ())
     if given.due:
         made = replace(made, due_date=options.day(given.due).strftime("%Y/%m/%d"))
     if not (given.signer_name or given.signer_position or given.signer_competence):
@@ -356,27 +369,46 @@ def _check(given: Fields, to: Sequence[str]) -> None:
 def _read(path: Path, limit: int) -> bytes:
     data = files.read_bounded(path, limit)
     if len(data) > limit:
-        size = path.stat().st_size
-        raise SubmissionRefused(
-            "E-SIZ-001",
-            "Văn bản vượt quá dung lượng cho phép",
-            "The document is over the size limit",
-            detail=f"{path}: {size:,} byte; {limit:,} byte (limits.envelope_bytes)",
-            pointer="AttachmentEncoded",
-        )
+        raise _too_large(path, limit, " (limits.envelope_bytes)")
     return data
 
 
-def _typed(made: Document) -> Document:
+def _describe(path: Path, limit: int) -> bytes | Stored:
+    """Size and digest of a file; of a pipe, which can be read only once, what is in it."""
+    from envelopes.pack_file import describe
+    from envelopes.skeleton import MARKUP_MAX
+
+    if not path.is_file():
+        return _read(path, MARKUP_MAX)
+    if path.stat().st_size > limit:
+        raise _too_large(path, limit)
+    with path.open("rb") as file:
+        return describe(file, limit)
+
+
+def _too_large(path: Path, limit: int, which: str = "") -> SubmissionRefused:
+    return SubmissionRefused(
+        "E-SIZ-001",
+        "Văn bản vượt quá dung lượng cho phép",
+        "The document is over the size limit",
+        detail=f"{path}: {path.stat().st_size:,} byte; {limit:,} byte{which}",
+        pointer="AttachmentEncoded",
+    )
+
+
+def _typed(made: Document, paths: Sequence[Path]) -> Document:
     """The document with a content type, by their first bytes, for files without a known ending."""
     from envelopes.pack import OTHER_CONTENT
 
-    def typed(one: Attachment) -> Attachment:
-        found = next((kind for magic, kind in _MAGIC if one.content.startswith(magic)), None)
+    def typed(one: Attachment, path: Path) -> Attachment:
+        first = one.content[:_MAGIC_BYTES]
+        if one.stored is not None:
+            first = files.read_bounded(path, _MAGIC_BYTES)
+        found = next((kind for magic, kind in _MAGIC if first.startswith(magic)), None)
         known = found is None or one.content_type != OTHER_CONTENT
         return one if known else replace(one, content_type=found)
 
-    attachments = tuple(typed(one) for one in made.attachments)
+    attachments = tuple(map(typed, made.attachments, paths))
     manifest = tuple(
         replace(reference, content_type=one.content_type)
         for reference, one in zip(made.manifest, attachments, strict=True)

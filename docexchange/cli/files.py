@@ -7,12 +7,19 @@ envelope can leave the folder it is written to (`envelopes.attachments.names`, `
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
+
+from envelopes.skeleton import CHUNK, Cutter
 
 from ..core.errors import Conflict, Misuse
+
+NAME_SHOWN = 40  # characters; file systems take 255 bytes
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
@@ -23,6 +30,51 @@ def read_bounded(path: Path, limit: int) -> bytes:
     """
     with path.open("rb") as file:
         return file.read(limit + 1)
+
+
+@contextmanager
+def seekable(path: Path, limit: int) -> Iterator[BinaryIO]:
+    """A file open for reading; what cannot be read twice, as a pipe, is first copied to a
+    temporary file: no more of it than a verdict needs, at most `limit` + 1 bytes.
+
+    Raises:
+        OSError: it is not there, a folder, or cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.seekable() and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            yield file
+            return
+        cutter = Cutter()
+        with tempfile.TemporaryFile() as copy:
+            while limit >= 0 and not cutter.full and (part := file.read(min(CHUNK, limit + 1))):
+                cutter.feed(part)
+                copy.write(part)
+                limit -= len(part)
+            copy.seek(0)
+            yield copy
+
+
+@contextmanager
+def replacing(path: Path, *, force: bool = False, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A new file that is there under its name only when all of it is written and on the disk.
+
+    Raises:
+        Conflict: a file is there and `force` is not given.
+        OSError: it could not be written; nothing of it is left.
+    """
+    refuse_existing([path], force=force)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name[:NAME_SHOWN]}.{os.getpid()}.part")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        refuse_existing([path], force=force)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def write_all(files: Mapping[Path, bytes], *, force: bool = False, mode: int = 0o644) -> None:

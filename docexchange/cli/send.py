@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 POLL = 0.2  # s between two looks at the store
 IDLE = timedelta(seconds=3)  # a daemon looks every second; after this nobody seems to serve
-PACK_LIMIT = 8 * 1024 * 1024  # bytes; what the exchange carries
+PACK_LIMIT = 8 * 1024 * 1024  # bytes of an edXML that is read whole; what the exchange carries
 # How far along its way a recipient is by its code; others say that it will not get there.
 _RANK = {
     StatusCode.ARRIVED: 1,
@@ -280,10 +281,9 @@ def pack(
     as_json: options.Json = False,
 ) -> None:
     """Write a signed envelope to a file."""
-    import hashlib
-
-    from envelopes.pack import pack as sign
+    from envelopes.large import FILES_MAX
     from envelopes.pack import with_trace
+    from envelopes.pack_file import pack_to
 
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import open_signer
@@ -291,10 +291,17 @@ def pack(
 
     now = session.now()
     organs = TomlDirectory.load(directory) if directory else None
-    made = fields.document(given, names=_names_in(organs), limit=PACK_LIMIT, now=now)
+    limit = FILES_MAX if given.from_xml is None else PACK_LIMIT
+    made = fields.document(given, names=_names_in(organs), limit=limit, now=now, in_files=True)
     signer = open_signer(PemKey(key, cert, Secret(passphrase_file)), now)
-    data = sign(with_trace(made, made.sender.organ_id, now), signer, signing_time=now)
-    files.write_all({output: data}, force=force)
+    contents = [
+        partial(_open, path)
+        for path, one in zip(given.paths or (), made.attachments, strict=False)
+        if one.stored is not None
+    ]
+    traced = with_trace(made, made.sender.organ_id, now)
+    with files.replacing(output, force=force) as out:
+        packed = pack_to(out, traced, contents, signer, signing_time=now)
     named = signer.chain[0].organ_id
     if named and named != made.sender.organ_id:
         show.note(
@@ -303,11 +310,15 @@ def pack(
                 f"warning: the certificate is {named}'s, the document {made.sender.organ_id}'s",
             )
         )
-    digest = hashlib.sha256(data).hexdigest()
     if as_json:
-        show.emit("pack", {"file": str(output), "sha256": digest, "size": len(data)})
+        facts = {"file": str(output), "sha256": packed.sha256, "size": packed.size}
+        show.emit("pack", facts)
     else:
-        show.out(f"{output} · {show.size(len(data))} · sha256 {digest}")
+        show.out(f"{output} · {show.size(packed.size)} · sha256 {packed.sha256}")
+
+
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _names_in(directory: TomlDirectory | None) -> Callable[[str], str]:

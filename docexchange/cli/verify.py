@@ -5,13 +5,18 @@ An auditor's command: it needs files and trust anchors, no config, no store, no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import exits, files, options, session, show
+from envelopes.large import LARGE_MAX
+
+from . import exits, folders, options, session, show
+from .tally import Bar, JsonStream, Tally
 from .words import say, spoken
 
 if TYPE_CHECKING:
@@ -22,8 +27,11 @@ LAST_STEP = 11  # of one file by itself; 12 holds a receipt against its envelope
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar=say("TỆP", "FILE"),
-        help=say("gói tin và biên nhận (.edxml)", "envelopes and receipts (.edxml)"),
+        metavar=say("TỆP|THƯ_MỤC", "FILE|DIR"),
+        help=say(
+            "gói tin và biên nhận; của thư mục, mọi .edxml và .xml, kể cả thư mục con",
+            "envelopes and receipts; of a folder, all .edxml and .xml, those below it too",
+        ),
     ),
 ]
 
@@ -74,14 +82,21 @@ def verify(
             ),
         ),
     ] = "",
-    limit: options.LimitBytes = options.READ_LIMIT,
+    limit: options.LimitBytes = LARGE_MAX,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=0,
+            max=64,
+            metavar="N",
+            help=say("số tiến trình (0: mỗi lõi một)", "processes (0: one for each core)"),
+        ),
+    ] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Judge files, each by itself and then receipts against envelopes; print the verdict."""
-    from envelopes.report import to_json_document
-    from envelopes.verify import cross_check
-    from envelopes.verify import verify as judge
-
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import load_trust
 
@@ -91,35 +106,101 @@ def verify(
         for one in ignored:
             show.note(say(f"--trust bỏ qua: {one}", f"--trust ignores: {one}"))
     binding = TomlDirectory.load(directory) if directory else None
-    reports, unread = [], []
-    for path in paths:
-        try:
-            data = files.read_bounded(path, limit)
-        except OSError as error:
-            unread.append(error)
-            show.note(f"{say('lỗi:', 'error:')} {exits.sentence(error)}")
-            continue
-        reports.append(
-            judge(data, trust=anchors, at=time, directory=binding, limit=limit, file=str(path))
-        )
+    many = any(path.is_dir() for path in paths)
+    shown = not many or as_json or session.current.verbose
+    terms = folders.Terms(anchors, time, binding, limit, all_shown=shown)
+    found = folders.find(paths)
+    tally = Tally(found.skipped, found.unread)
+    for error in found.unread:
+        _unread(error)
+    judged = folders.judge_all(found.paths, terms, jobs or os.cpu_count() or 1)
+    if many:
+        _print_many(judged, terms, len(found.paths), tally, trust, as_json=as_json)
+    else:
+        _print_few(judged, tally, trust, as_json=as_json)
+    raise typer.Exit(tally.exit())
+
+
+def _unread(error: OSError) -> None:
+    show.note(f"{say('lỗi:', 'error:')} {exits.sentence(error)}")
+
+
+def _print_few(
+    judged: Iterable[folders.Judged], tally: Tally, trust: Path, *, as_json: bool
+) -> None:
+    """Every report in full."""
+    from envelopes.report import to_json_document
+    from envelopes.verify import cross_check
+
+    reports = []
+    for one in judged:
+        if isinstance(one, OSError):
+            tally.unread.append(one)
+            _unread(one)
+        elif not isinstance(one, folders.Passed):
+            reports.append(one)
     checked = cross_check(reports)
+    for report in checked:
+        tally.add(report)
     if as_json:
         show.emit_whole(to_json_document(checked))
     else:
         _print(checked, trust)
-    raise typer.Exit(_exit(checked, unread))
 
 
-def _exit(reports: Sequence[Report], unread: Sequence[OSError]) -> exits.Exit:
-    """The worst counts: failed, a file that could not be read, indeterminate, passed."""
-    from envelopes.report import Indication, overall
+def _print_many(
+    judged: Iterable[folders.Judged],
+    terms: folders.Terms,
+    total: int,
+    tally: Tally,
+    trust: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """What did not pass, with -v everything, as it comes; then the receipts, when every document
+    is known; then the counts."""
+    from envelopes.report import SCHEMA, Indication
+    from envelopes.verify import Documents
 
-    verdict = overall(reports)
-    if verdict is Indication.FAILED:
-        return exits.Exit.NEGATIVE
-    if unread:
-        return exits.code_of(unread[0])
-    return exits.Exit.PARTLY if verdict is Indication.INDETERMINATE else exits.Exit.DONE
+    documents, statuses = Documents(), []
+    stream, bar = JsonStream(SCHEMA) if as_json else None, Bar(total)
+
+    def tell(report: Report) -> None:
+        tally.add(report)
+        if report.indication is Indication.PASSED and not terms.all_shown:
+            return
+        bar.done()
+        if stream is not None:
+            stream.add(report)
+        else:
+            _print_report(report, alone=False)
+
+    for count, one in enumerate(judged, start=1):
+        if isinstance(one, OSError):
+            tally.unread.append(one)
+            bar.done()
+            _unread(one)
+        elif isinstance(one, folders.Passed):
+            documents.add(one.sha256, one.file, one.sender, one.document_id)
+            tally.add_passed()
+        elif one.kind == "status":
+            statuses.append(one)
+        else:
+            documents.add_report(one)
+            tell(one)
+        bar.show(count, tally.judged - tally.verdicts[Indication.PASSED.value])
+    bar.done()
+    for status in statuses:
+        tell(documents.compared(status))
+    if stream is not None:
+        stream.end(tally)
+        return
+    if not total:
+        nothing = say("không có tệp .edxml, .xml nào", "no .edxml or .xml file was found")
+        show.note(nothing)
+        return
+    tally.print()
+    _print_terms(terms.at, trust)
 
 
 def _print(reports: Sequence[Report], trust: Path) -> None:
@@ -129,12 +210,16 @@ def _print(reports: Sequence[Report], trust: Path) -> None:
         _print_report(report, alone=len(reports) == 1)
     if not reports:
         return
-    anchors = say(f"gốc tin cậy: {trust}", f"trust: {trust}")
-    time = show.moment(reports[0].at)
-    when = say(f"xét tại {time}", f"judged for {time}")
     show.out(
         show.paint(f"{overall(reports).value} · {len(reports)} {say('tệp', 'file(s)')}", "bold")
     )
+    _print_terms(reports[0].at, trust)
+
+
+def _print_terms(at: datetime, trust: Path) -> None:
+    anchors = say(f"gốc tin cậy: {trust}", f"trust: {trust}")
+    time = show.moment(at)
+    when = say(f"xét tại {time}", f"judged for {time}")
     show.out(f"{when} · {anchors} · {say('ngoại tuyến', 'offline')}")
 
 

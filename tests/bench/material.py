@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from envelopes.model import Document
+from envelopes.model import Document, Stored
 from envelopes.pack import new_document
 from keys.demo_ca import demo_ca
 from keys.signer import SoftwareSigner, load_signer
@@ -72,7 +72,7 @@ def content(size: int) -> bytes:
     return random.Random(size).randbytes(size)
 
 
-def document(number: int, attachment: bytes) -> Document:
+def document(number: int, attachment: bytes | Stored) -> Document:
     """A quyết định with one attachment; its number makes it another document."""
     return new_document(
         sender=SENDER,

@@ -18,6 +18,8 @@ class Plan:
         documents: in such a batch.
         in_flight: of them at once.
         singles: documents with one in flight, in each round.
+        large: bytes of the attachment of the large envelope.
+        files: envelopes in the folder that is verified.
     """
 
     seconds: float = 0.25
@@ -28,8 +30,18 @@ class Plan:
     documents: int = 500
     in_flight: int = 64
     singles: int = 40
+    large: int = 1024 * 1024 * 1024
+    files: int = 10_000
 
 
 QUICK = Plan(
-    seconds=0.02, rounds=3, messages=100, rows=400, exchange_rounds=1, documents=100, singles=10
+    seconds=0.02,
+    rounds=3,
+    messages=100,
+    rows=400,
+    exchange_rounds=1,
+    documents=100,
+    singles=10,
+    large=16 * 1024 * 1024,
+    files=300,
 )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from tests.bench import signatures
+from tests.bench import large, signatures
 from tests.bench.exchange import Result
 from tests.bench.floor import Cost
 from tests.bench.material import EXCHANGED
@@ -30,12 +30,14 @@ class Measured:
     amqp: Mapping[str, Cost]
     rows: Mapping[str, Cost]
     signatures: Mapping[str, Contest]
+    large: large.Measured
     exchange: Mapping[str, Result]
 
     def ratios(self) -> dict[str, float]:
         """Every ratio, of things measured in this run; above 1 is better, but for the last two."""
         found: dict[str, float] = {}
         found.update(signatures.ratios(self.signatures))
+        found.update(self.large.ratios())
         ours, mailed, celery = (self.exchange[way] for way in ("ours", "mailed", "celery"))
         found["exchange / celery, documents/s"] = _paired(ours, celery)
         found["exchange / celery, CPU"] = _python(celery) / _python(ours)
@@ -67,6 +69,7 @@ class Measured:
             **signatures.goals(self.signatures),
             f"p50 of one in flight < {SINGLE_GOAL_MS:.0f} ms": ratios["p50 of one in flight, ms"]
             < SINGLE_GOAL_MS,
+            **self.large.goals(),
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -88,6 +91,7 @@ class Measured:
                 }
                 for size, contest in self.signatures.items()
             },
+            "large": self.large.as_json(),
             "exchange": {name: _result(result) for name, result in self.exchange.items()},
             "ratios": self.ratios(),
             "goals": self.goals(),
@@ -101,6 +105,7 @@ class Measured:
                 *_floor(self),
                 "",
                 *signatures.table(self.signatures),
+                *self.large.table(),
                 *_exchange(self),
                 *_foot(self),
             ]

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import exchange, floor, signatures
+from tests.bench import exchange, floor, large, signatures
 from tests.bench.material import machine
 from tests.bench.plan import QUICK, Plan
 from tests.bench.report import Measured
@@ -32,6 +32,8 @@ def measure(folder: Path, plan: Plan) -> Measured:
     say("signatures ...")
     # Short batches, many of them: the same time, and a better chance of a quiet one.
     signed = signatures.measure(rig.pki, seconds=plan.seconds / 20, rounds=plan.rounds * 20)
+    say("large envelopes, a folder of many ...")
+    large_and_many = large.measure(rig.pki, folder, plan)
     say("broker ...")
     try:
         asyncio.run(rig.open())
@@ -42,7 +44,7 @@ def measure(folder: Path, plan: Plan) -> Measured:
         exchanged = exchange.measure(rig, plan)
     finally:
         rig.close()
-    return Measured(here, plan is QUICK, crypto, raw, rows, signed, exchanged)
+    return Measured(here, plan is QUICK, crypto, raw, rows, signed, large_and_many, exchanged)
 
 
 def say(text: str) -> None:

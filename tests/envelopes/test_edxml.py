@@ -262,7 +262,7 @@ def test_the_table_covers_every_field_of_every_record() -> None:
             *("trace", "errors", "manifest_version", "manifest", "attachments", "strangers"),
         },
         model.Status: {"received", "strangers"},
-        model.Attachment: {"content"},
+        model.Attachment: {"content", "stored"},
     }
     for record, row in layout.LAYOUT.items():
         named = {field.attribute for field in row} | elsewhere.get(record, set())

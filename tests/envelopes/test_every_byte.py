@@ -5,7 +5,7 @@ import pytest
 from envelopes import dsig
 from envelopes.pack import pack
 from envelopes.wording import Indication
-from tests.letters import SUBJECT, document, judge, receipt
+from tests.letters import SUBJECT, document, judge, judge_in_memory, receipt
 from tests.pki import AT, P256
 
 
@@ -32,7 +32,7 @@ def test_no_change_of_one_byte_passes(data: bytes, change: str) -> None:
     passed = [
         (at, data[max(0, at - 30) : at + 10])
         for at in range(len(data))
-        if judge(CHANGES[change](data, at)).indication is Indication.PASSED
+        if judge_in_memory(CHANGES[change](data, at)).indication is Indication.PASSED
     ]
     assert not passed
 
@@ -69,7 +69,7 @@ def test_the_other_value_of_an_ecdsa_signature_is_refused() -> None:
     assert value is not None
     order = dsig._ORDERS["secp256r1"]  # the curve's order is what the attack needs
     other = value[:32] + (order - int.from_bytes(value[32:], "big")).to_bytes(32, "big")
-    forged = data[:begin] + dsig._text(other).encode() + data[end:]
+    forged = data[:begin] + dsig.base64_text(other).encode() + data[end:]
     assert len(forged) == len(data)
     assert judge(forged).reason == "SIG_CRYPTO_FAILURE"
     assert judge(data).reason == ""

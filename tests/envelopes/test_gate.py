@@ -140,5 +140,13 @@ def test_nothing_is_fetched(tmp_path: object) -> None:
 
 
 def test_a_text_of_ten_million_characters_is_let_in() -> None:
+    begins = b"<edXML><AttachmentEncoded><Attachment><ContentTransferEncoded>"
+    ends = b"</ContentTransferEncoded></Attachment></AttachmentEncoded></edXML>"
+    data = begins + b"QUJD" * 2_600_000 + ends
+    assert open_gate(data, signed=True, limit=len(data)).tag == "edXML"
+
+
+def test_as_much_beside_attachments_is_refused() -> None:
     data = b"<a>" + b"QUJD" * 2_600_000 + b"</a>"
-    assert open_gate(data, signed=True, limit=len(data)).tag == "a"
+    with pytest.raises(Refused, match=r"TOO_LARGE.*beside the attachments"):
+        open_gate(data, signed=True, limit=len(data))

@@ -22,6 +22,7 @@ from tests.letters import (
     SUBJECT,
     document,
     judge,
+    judge_in_memory,
     letter,
     receipt,
     sign_raw,
@@ -307,7 +308,7 @@ def test_the_directory_says_who_may_sign(
     answer: bool | None, expected: tuple[Indication, str, str, int]
 ) -> None:
     directory = Says(answer)
-    assert outcome(judge(letter(), directory=directory)) == expected
+    assert outcome(judge_in_memory(letter(), directory=directory)) == expected
     assert directory.asked == [("H05", "H05", 3, AT)]
 
 

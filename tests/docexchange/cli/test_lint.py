@@ -144,7 +144,7 @@ def test_inspect_shows_the_whole_structure(office: Office, tmp_path: Path) -> No
         *("MessageHeader\n  From\n    OrganId  H05\n", "\nTraceHeaderList\n  Bussiness\n"),
         *("        Receiver\n          OrganId  H13\n          ReceiverType  1\n",),
         *("\nErrorList\n  Error\n    Code  M.Exist\n", "\nedXMLManifest\n  version  1.0\n"),
-        *("\nAttachmentEncoded\n  1  quy-che.pdf · 17 B · application/pdf · cid:1-", "sha256 "),
+        *("\nAttachmentEncoded\n  1  quy-che.pdf · 347 B · application/pdf · cid:1-", "sha256 "),
         *("\nUnknown elements, attributes\n", "<Hub>001</Hub>", "lang\n    value  vi"),
     ):
         assert part in ran.out, part
@@ -152,7 +152,7 @@ def test_inspect_shows_the_whole_structure(office: Office, tmp_path: Path) -> No
     assert said["signature"] == "none"
     assert said["trace"]["Bussiness"]["BussinessDocType"] == "2"
     assert said["header"]["To"][1]["OrganId"] == "H13"
-    assert said["attachments"][0]["size"] == 17
+    assert said["attachments"][0]["size"] == 347
     assert said["unknown"]["attribute"] == [{"in": "Subject", "name": "lang", "value": "vi"}]
     assert {one["in"] for one in said["unknown"]["element"]} == {"edXMLHeader", "MessageHeader"}
 

@@ -1,0 +1,159 @@
+"""Many envelopes: found in folders, judged by several processes, in the order of their names.
+
+Memory does not grow with what the envelopes hold: of each judged file stays what its report says,
+and of a passed one that is not to be shown only what receipts are held against.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from envelopes.report import Indication, Report
+from envelopes.verify import Binding, verify, verify_file
+from keys.trust import Trust
+
+from . import files
+
+ENDINGS = (".edxml", ".xml")
+BATCH = 50  # files that a process judges before it answers; an answer costs about one file
+AHEAD = 4  # batches for each process that are judged or wait to be taken
+FEW = 2 * BATCH  # files that one process judges before others have started
+IN_MEMORY = 1024 * 1024  # bytes; a larger file is judged where it lies, in constant memory
+
+
+@dataclass(slots=True)
+class Found:
+    """What lies in some folders.
+
+    Args:
+        paths: envelopes, sorted within each folder as given.
+        skipped: files of other endings.
+        unread: folders that could not be read.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    skipped: int = 0
+    unread: list[OSError] = field(default_factory=list)
+
+
+def find(given: Iterable[Path]) -> Found:
+    """Files as they are named; of folders, all with an ending of ours, below them too. Links to
+    folders are not followed: they may lead in a circle."""
+    found = Found()
+    for path in given:
+        if path.is_dir():
+            _walk(path, found)
+        else:
+            found.paths.append(str(path))
+    return found
+
+
+def _walk(folder: Path, found: Found) -> None:
+    for parent, folders, names in os.walk(folder, onerror=found.unread.append):
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(ENDINGS):
+                found.paths.append(os.path.join(parent, name))  # noqa: PTH118  # a million of them
+            else:
+                found.skipped += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How every file is judged: arguments of `verify`, and whether passed ones are shown."""
+
+    trust: Trust
+    at: datetime
+    directory: Binding | None
+    limit: int
+    all_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Of a document that passed and is not shown: what receipts are held against."""
+
+    file: str
+    sha256: str
+    sender: str
+    document_id: str
+
+
+Judged = Report | Passed | OSError
+
+
+def judge(path: str, terms: Terms) -> Report | OSError:
+    """The report about one file, or why it could not be read."""
+    facts: dict[str, Any] = {"trust": terms.trust, "at": terms.at, "directory": terms.directory}
+    facts |= {"limit": terms.limit, "file": path}
+    try:
+        data = _small(path)
+        if data is not None:
+            return verify(data, **facts)
+        with files.seekable(Path(path), terms.limit) as file:
+            return verify_file(file, **facts)
+    except OSError as error:
+        return error
+
+
+def _small(path: str) -> bytes | None:
+    """The bytes of a file that is small, None of any other."""
+    facts = os.stat(path)  # noqa: PTH116  # a million of them
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > IN_MEMORY:
+        return None  # of a pipe nothing may be taken yet
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(handle, facts.st_size + 1)  # one more shows that it grew
+    finally:
+        os.close(handle)
+    return data if len(data) == facts.st_size else None
+
+
+def judge_all(paths: Sequence[str], terms: Terms, jobs: int) -> Iterator[Judged]:
+    """A short report about each file, in their order, made by `jobs` processes."""
+    if jobs == 1 or len(paths) <= FEW or "fork" not in multiprocessing.get_all_start_methods():
+        yield from (_short(judge(path, terms), terms) for path in paths)
+        return
+    fork = multiprocessing.get_context("fork")  # the anchors need not be loaded again
+    with ProcessPoolExecutor(jobs, fork, _remember, (terms,)) as pool:
+        waiting: deque[Future[list[Judged]]] = deque()
+        batches = (paths[at : at + BATCH] for at in range(0, len(paths), BATCH))
+        try:
+            for batch in islice(batches, jobs * AHEAD):
+                waiting.append(pool.submit(_judge_batch, batch))
+            while waiting:
+                done = waiting.popleft().result()
+                waiting.extend(pool.submit(_judge_batch, batch) for batch in islice(batches, 1))
+                yield from done
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_terms: list[Terms] = []  # of a process that judges for another
+
+
+def _remember(terms: Terms) -> None:
+    _terms[:] = [terms]
+
+
+def _judge_batch(paths: Sequence[str]) -> list[Judged]:
+    return [_short(judge(path, _terms[0]), _terms[0]) for path in paths]
+
+
+def _short(judged: Report | OSError, terms: Terms) -> Judged:
+    if isinstance(judged, OSError):
+        return judged
+    shown = terms.all_shown or judged.indication is not Indication.PASSED
+    if shown or judged.kind == "status":
+        return judged.without_content()
+    return Passed(judged.file, judged.sha256, judged.sender, judged.document_id)
