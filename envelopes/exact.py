@@ -72,8 +72,8 @@ def read_exact(data: bytes, limit: int = BYTES_MAX) -> Exact | None:
         message = _Reader(data, begin, end).message()
         if message is None or not is_written(message, data, begin, end):
             return None
-    except (LookupError, ValueError, Malformed):  # what the writer would never have written
-        return None
+    except (LookupError, TypeError, ValueError, Malformed):
+        return None  # what the writer would never have written, as a message without From
     return Exact(message, signature, begin, end)
 
 
