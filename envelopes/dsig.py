@@ -36,6 +36,8 @@ PROOF_OF_RECEIPT: Final = "http://uri.etsi.org/01903/v1.2.2#ProofOfReceipt"
 CERTIFICATES_MAX: Final = (
     8  # in X509Data; a chain here is 2 or 3 long, the rest is room for cross CAs
 )
+SIGNATURE_BYTES_MAX: Final = 64 * 1024  # eight certificates of 5 KB; what it says is kept in caches
+CACHED_BYTES_MAX: Final = 16 * 1024  # a chain has 3 to 10 KB; what a stranger fills is not kept
 
 START: Final = f'<ds:Signature xmlns:ds="{DS}" Id="Signature">'.encode()
 END: Final = b"</ds:Signature>"
@@ -163,9 +165,14 @@ def complete(unsigned: Unsigned, value: bytes) -> bytes:
     return _fill(_WHOLE, fields)
 
 
-@lru_cache(maxsize=1024)
 def named(chain: tuple[Certificate, ...], digest: DigestAlgorithm) -> tuple[str, str]:
     """A chain as it stands in KeyInfo, and its digests as they stand in SigningCertificateV2."""
+    short = sum(len(one.der) for one in chain) <= CACHED_BYTES_MAX
+    return (_named if short else _named.__wrapped__)(chain, digest)
+
+
+@lru_cache(maxsize=1024)
+def _named(chain: tuple[Certificate, ...], digest: DigestAlgorithm) -> tuple[str, str]:
     certificates = (_CERTIFICATE.format(certificate=base64_text(one.der)) for one in chain)
     digests = (
         _CERTIFICATE_DIGEST.format(digest_method=digest.uri, digest=digest_text(digest, one.der))
@@ -280,6 +287,8 @@ class Signature:
 
 def read(element: bytes) -> Signature | None:
     """Read the bytes of a ds:Signature; None unless they are exactly of our form."""
+    if len(element) > SIGNATURE_BYTES_MAX:
+        return None
     try:
         match = _FORM.fullmatch(element.decode("ascii"))
     except UnicodeDecodeError:

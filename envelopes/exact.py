@@ -25,7 +25,6 @@ from .model import Attachment, Document, Message, Received, Status
 from .rules import is_odd, places_too_long
 from .writer import CONTENT, HEAD, is_written
 
-SIGNATURE_BYTES_MAX: Final = 64 * 1024  # eight certificates; a longer one gets the gate's limits
 SIGNATURE_ELEMENTS: Final = 100  # more than our form has, with eight certificates
 TOKENS_MAX: Final = 2 * (ELEMENTS_MAX - SIGNATURE_ELEMENTS)  # an element begins and ends
 
@@ -63,7 +62,7 @@ def read_exact(data: bytes, limit: int = BYTES_MAX) -> Exact | None:
         return None
     begin = data.find(dsig.START)
     end = data.find(dsig.END, begin) + len(dsig.END)
-    if not 0 < begin < end <= begin + SIGNATURE_BYTES_MAX:
+    if not 0 < begin < end <= begin + dsig.SIGNATURE_BYTES_MAX:
         return None
     signature = dsig.read(data[begin:end])
     if signature is None:

@@ -15,6 +15,8 @@ from lxml import etree
 from .finding_codes import FINDING_CODES, is_error
 from .layout import FRAME, FRAME_NAMES, NS, SIGNATURE_IDS, SIGNATURE_NAMES
 
+NAME_MAX: Final = 80  # characters of a name in a finding
+TEXT_MAX: Final = 200  # characters of what a finding says
 FINDINGS_MAX: Final = 200  # a person reads no more, and a hostile file could make a million
 
 _FRAME: Final = {
@@ -23,7 +25,7 @@ _FRAME: Final = {
 _SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _VALUE: Final = "{http://www.w3.org/2000/09/xmldsig#}SignatureValue"
 _REPEATED: Final = (f"{{{NS}}}Reference", f"{{{NS}}}Attachment")
-_TEXTS_BESIDE_ELEMENTS = etree.XPath("//*[*]/text()[normalize-space()]")
+_WITH_ELEMENTS = etree.XPath("//*[*]")
 _IDS = etree.XPath("descendant-or-self::*/@*[translate(local-name(), 'ID', 'id') = 'id']")
 
 
@@ -73,7 +75,7 @@ class Findings:
         """Note one, at the line of an element or at a line."""
         line = element if isinstance(element, int) else element.sourceline or 0
         if len(self._list) < FINDINGS_MAX:
-            self._list.append(Finding(code, line, name, text))
+            self._list.append(Finding(code, line, name[:NAME_MAX], text[:TEXT_MAX]))
         elif len(self._list) == FINDINGS_MAX:
             self._list.append(Finding("W-FMT-099", line, "", ""))
 
@@ -100,10 +102,12 @@ class Findings:
             root: the whole tree.
             kept: unknown elements that a record does hold, with all that is in them.
         """
-        for text in _found(_TEXTS_BESIDE_ELEMENTS, root):
-            owner = text.getparent().getparent() if text.is_tail else text.getparent()
-            if not inside(owner, kept):
-                self.note_text(owner, text)
+        for element in _found(_WITH_ELEMENTS, root):
+            beside = (element.text, *(child.tail for child in element))
+            texts = [text for text in beside if text and not text.isspace()]
+            if texts and not inside(element, kept):
+                for text in texts:
+                    self.note_text(element, text)
         for parent in root.iter(*_FRAME):
             self._note_doubles(parent, _FRAME[str(parent.tag)])
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 from keys import algorithms
 from keys.algorithms import DigestAlgorithm
@@ -22,6 +23,8 @@ from .legacy import Legacy
 from .report import Check, SignerSummary
 from .shape import ALGORITHMS_STEP, Fault
 from .wording import REASONS, Result
+
+DETAIL_MAX: Final = 400  # characters; what an envelope says of itself may be as long as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Judged:
 
 def problem(step: int, reason: str, detail: str = "") -> Check:
     """A check that did not pass; the reason knows whether it failed, is open, or was not asked."""
+    if len(detail) > DETAIL_MAX:
+        detail = f"{detail[:DETAIL_MAX]}..."
     return Check(step, REASONS[reason].result, reason, detail)
 
 
@@ -170,7 +175,9 @@ def _value(signature: dsig.Signature, leaf: Certificate) -> Check:
 def _certificates(signature: dsig.Signature) -> tuple[Certificate, ...]:
     """The certificates in the signature, leaf first; () when one of them cannot be read."""
     try:
-        return _chain(signature.fields["certificates"])
+        elements = signature.fields["certificates"]
+        short = len(elements) <= dsig.CACHED_BYTES_MAX
+        return (_chain if short else _chain.__wrapped__)(elements)
     except (CertificateUnusable, ValueError):
         return ()
 

@@ -22,6 +22,8 @@ from .model import Document
 LAW: Final = "QĐ 28/2018/QĐ-TTg Điều 1 khoản 2"
 _CLASSIFICATIONS: Final = frozenset({"mat", "toimat", "tuyetmat"})  # folded, run together
 _AROUND: Final = re.compile(r"^[\W_]+|[\W_]+$")  # brackets, stops, quotes around the word
+_JUDGED: Final = 200  # characters of a field that are judged; also bounds what the cache keeps
+_HINTED: Final = 4_000  # characters of a subject or file name that are searched for a warning
 _SHOWN: Final = 40  # characters of a value that a message repeats
 
 # A classification in running text, with its marks: without them mật would also be mặt and mất.
@@ -47,9 +49,14 @@ class Marking:
     value: str
 
 
-@lru_cache(maxsize=1024)  # most documents of a day bear the same few values
 def is_classification(text: str) -> bool:
-    """Whether a whole text is Mật, Tối mật or Tuyệt mật, however it is typed."""
+    """Whether a whole text is Mật, Tối mật or Tuyệt mật, however it is typed; of a long one its
+    beginning counts, so that more marks behind the word hide nothing."""
+    return _is_classification(" ".join(text.split())[:_JUDGED])
+
+
+@lru_cache(maxsize=1024)  # most documents of a day bear the same few values
+def _is_classification(text: str) -> bool:
     return _AROUND.sub("", unmarked(text)).replace(" ", "") in _CLASSIFICATIONS
 
 
@@ -77,6 +84,7 @@ def hints(document: Document) -> Iterator[Marking]:
 
 
 def _may_mean(text: str) -> bool:
+    text = text[:_HINTED]
     words = " ".join(re.split(r"[\W_]+", composed(text)))
     if is_classification(text) or _PHRASE.search(words):
         return True

@@ -109,7 +109,7 @@ def _faults(signature: etree._Element) -> Iterator[Fault]:
         STRUCTURE_STEP,
         "SIGNATURE_MALFORMED",
         f"line {signature.sourceline}: not written byte for byte as the profile says "
-        "(white space, attributes, prefixes, base64 or elements of the signed properties)",
+        "(white space, attributes, prefixes, base64, length, elements of the signed properties)",
     )
 
 

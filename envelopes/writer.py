@@ -25,7 +25,6 @@ from .model import Attachment, Document, Message, Received, Status
 _MARK: Final = b'<mark xmlns="urn:docexchange:mark"></mark>'
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile("[&<>\r]")
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
 _ATTRIBUTE_ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
 )
@@ -257,7 +256,10 @@ class _Writer:
 
 
 def _escaped(text: str) -> str:
-    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+    if not _SPECIAL.search(text):
+        return text
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#xD;")
 
 
 def _stranger(text: str) -> str:

@@ -28,6 +28,7 @@ PublicKey: TypeAlias = CertificatePublicKeyTypes
 
 ORGANIZATION_IDENTIFIER = x509.ObjectIdentifier("2.5.4.97")  # ITU-T X.520
 CERTIFICATE_BYTES_MAX = 65_536  # bytes; organ certificates have 1 to 3 KB
+_CACHED_BYTES_MAX = 8_192  # a certificate that a stranger made large is not kept
 _CACHE = 1024  # certificates; an exchange of 1,000 organs repeats about as many chains
 
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
@@ -87,7 +88,7 @@ class Certificate:
             raise CertificateUnusable(
                 f"a certificate of {len(der)} bytes; at most {CERTIFICATE_BYTES_MAX} are read"
             )
-        return _read(der)
+        return (_read if len(der) <= _CACHED_BYTES_MAX else _read.__wrapped__)(der)
 
     @cached_property
     def is_self_signed(self) -> bool:

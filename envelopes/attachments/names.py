@@ -18,6 +18,7 @@ from typing import Final
 from ..folding import composed
 
 BYTES_MAX: Final = 200  # bytes of UTF-8; file systems take 255, and a number is put behind it
+_READ_MAX: Final = 1_000  # characters, half from each end; NFC of a run of marks costs its square
 ENDING_MAX: Final = 16  # bytes of an ending that is kept when a name is cut
 MARKS_MAX: Final = 4  # combining marks in a row; Vietnamese has two on a letter
 NAMELESS: Final = "attachment"
@@ -37,6 +38,8 @@ _DRIVE: Final = re.compile(r"\s*[A-Za-z]:")
 
 def safe_name(text: str, otherwise: str = NAMELESS) -> str:
     """A name for a file of this text; `otherwise` when nothing of it is left."""
+    if len(text) > _READ_MAX:
+        text = text[: _READ_MAX // 2] + text[-_READ_MAX // 2 :]
     drive = _DRIVE.match(text)
     parts = _SEPARATORS.split(text[drive.end() :] if drive else text)
     name = _written("_".join(part for part in parts if part.strip(". ")))

@@ -16,6 +16,7 @@ from . import tables
 from .database import Connection, Query, Row
 
 PREFIX_MIN = 4  # characters: shorter ones fit half of a month's documents
+KEY_MAX = 200  # characters of a number that count; NFC of a run of marks costs its square
 CANDIDATES = 20  # named at most when a reference fits several
 _LAST = "\U0010ffff"  # sorts after every character
 
@@ -26,7 +27,8 @@ def folded(number: str, notation: str) -> str:
 
 
 def fold(text: str) -> str:
-    """A search key: NFC, case folded, no spaces around."""
+    """A search key: NFC, case folded, no spaces around; of a long text its beginning."""
+    text = text[:KEY_MAX]
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).strip()
 
 
