@@ -10,7 +10,6 @@ again before anything is parsed.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from ..core.ports import Incoming
 from ..core.states import StatusCode
 from ..core.world import World
 from . import receipts
-from .outbox import OFFLOAD_BYTES
+from .offload import DIGEST_BYTES, aside, is_heavy
 
 log = structlog.get_logger()
 
@@ -65,7 +64,8 @@ async def receive(incoming: Incoming, *, world: World, now: datetime) -> Outcome
         StoreError: nothing was stored and nothing acked.
         Deferred: our signer is down; nothing was stored and nothing acked.
     """
-    digest = hashlib.sha256(incoming.body).hexdigest()
+    heavy = len(incoming.body) > DIGEST_BYTES
+    digest = (await aside(heavy, hashlib.sha256, incoming.body)).hexdigest()
     envelope = Envelope(incoming.organ, incoming.body, incoming.connection, digest)
     outcome = await _take(envelope, redelivered=incoming.redelivered, world=world, now=now)
     incoming.ack()
@@ -118,7 +118,14 @@ async def _verify(envelope: Envelope, world: World, now: datetime) -> Report:
             limit=world.limits.envelope_bytes,
         )
 
-    return run() if len(envelope.data) <= OFFLOAD_BYTES else await asyncio.to_thread(run)
+    def run_with_digests() -> Report:
+        report = run()
+        for attachment in report.attachments:  # asked for by the journal, on the event loop
+            _ = attachment.sha256
+        return report
+
+    heavy = is_heavy(envelope.data)
+    return await aside(heavy, run_with_digests if heavy else run)
 
 
 async def _accept(

@@ -39,6 +39,7 @@ from ..core.policy import check_secrecy, check_sender
 from ..core.ports import Clock, MailroomBroker, MailroomIncoming
 from ..core.world import World
 from . import outbox, receipts
+from .offload import aside, is_heavy
 
 log = structlog.get_logger()
 
@@ -152,7 +153,8 @@ async def _take_document(
     now: datetime,
 ) -> None:
     _check_form(incoming, "application/xml")
-    document = read_submission(incoming.body, world.limits.envelope_bytes)
+    heavy = is_heavy(incoming.body)
+    document = await aside(heavy, read_submission, incoming.body, world.limits.envelope_bytes)
     check_secrecy(document)
     check_sender(document.sender.organ_id)
     if document.sender.organ_id not in counter.organs:

@@ -29,11 +29,10 @@ from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
 from ..core.world import World
 from . import remote
+from .offload import aside, is_heavy_document
 from .signing import signed
 
 log = structlog.get_logger()
-
-OFFLOAD_BYTES = 256 * 1024  # above it signing and judging go to a thread: about 1 ms of CPU
 
 Reply = Callable[[Submitted], MailroomMessage]
 
@@ -72,8 +71,7 @@ async def submit(
     away = sign_with or world.remote.get(document.sender.organ_id)
     if away is not None:  # one that nobody signed in time must not stand in the way
         await remote.expire(world=world, now=now)
-    content = edxml.write(document)
-    digest = hashlib.sha256(content).hexdigest()
+    size, digest = await aside(is_heavy_document(document), _measured, document)
     sender = document.sender.organ_id
     identity = (sender, document.document_id or "", document.business)
     earlier = world.store.find_submission(
@@ -83,7 +81,7 @@ async def submit(
         if reply is not None:
             await world.store.reply(reply(earlier), now)
         return earlier
-    _check_size(len(content), world)
+    _check_size(size, world)
     if away is not None:
         expires = now + (sign_within or world.limits.signing_wait)
         request = await remote.ask(document, away, world=world, now=now, expires=expires)
@@ -91,7 +89,7 @@ async def submit(
         return await remote.hold(
             request, content_sha256=digest, world=world, now=now, origin=origin, reply=reply
         )
-    data = await _sign(document, world, now, len(content))
+    data = await _sign(document, world, now)
     _check_size(len(data), world)
     submission = Submission(
         tracking_id=world.new_id(),
@@ -147,10 +145,16 @@ def _check_size(size: int, world: World) -> None:
         )
 
 
-async def _sign(document: Document, world: World, now: datetime, size: int) -> bytes:
-    traced = with_trace(document, document.sender.organ_id, now)
+def _measured(document: Document) -> tuple[int, str]:
+    """Size and SHA-256 of a document as it is written, without our hop and signature."""
+    content = edxml.write(document)
+    return len(content), hashlib.sha256(content).hexdigest()
+
+
+async def _sign(document: Document, world: World, now: datetime) -> bytes:
     signer = world.keyring.signer(document.sender.organ_id)
-    return await signed(traced, signer, now, heavy=size > OFFLOAD_BYTES)
+    traced = with_trace(document, document.sender.organ_id, now)
+    return await signed(traced, signer, now, heavy=is_heavy_document(document))
 
 
 class Sender:

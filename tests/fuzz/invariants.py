@@ -60,4 +60,3 @@ def check_same(one: Report, other: Report) -> None:
     assert one.to_json_dict() == other.to_json_dict()
     assert one.message == other.message
     assert one.signature_at == other.signature_at
-
