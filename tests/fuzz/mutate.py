@@ -25,11 +25,11 @@ from tests.pki import AT
 Tree = etree._Element  # lxml has no public name for it
 Random = random.Random
 
-NAMES = tuple(
-    sorted({field.element for fields in LAYOUT.values() for field in fields})
-    + ["edXML", "edXMLEnvelope", "edXMLHeader", "MessageHeader", "edXMLBody", "edXMLManifest"]
-    + ["AttachmentEncoded", "Attachment", "ContentTransferEncoded", "Reference", "Signature"]
+FRAME_NAMES = (
+    *("edXML", "edXMLEnvelope", "edXMLHeader", "MessageHeader", "edXMLBody", "edXMLManifest"),
+    *("AttachmentEncoded", "Attachment", "ContentTransferEncoded", "Reference", "Signature"),
 )
+NAMES = (*sorted({field.element for row in LAYOUT.values() for field in row}), *FRAME_NAMES)
 SPACES = (NS, dsig.DS, dsig.XADES, DX, "urn:evil", NS + "/", NS.upper())
 IDS = ("Envelope", "SignedProperties", "Signature", "a", "envelope", "Envelope ", "&#69;nvelope")
 ID_NAMES = ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id", "{urn:z}Id", "iD")
