@@ -49,4 +49,3 @@ def blind(target: str, seed: int, runs: int) -> None:
         for _ in range(rng.randint(1, 3)):
             data = rng.choice(TEXT_CHANGES)(data or b" ", rng)
         TARGETS[target](data)
-
