@@ -19,7 +19,7 @@ from enum import StrEnum
 import structlog
 
 from envelopes.model import Document, Status
-from envelopes.report import Report
+from envelopes.report import Indication, Report
 from envelopes.verify import verify
 
 from ..core.errors import NotFound
@@ -120,8 +120,9 @@ async def _verify(envelope: Envelope, world: World, now: datetime) -> Report:
 
     def run_with_digests() -> Report:
         report = run()
-        for attachment in report.attachments:  # asked for by the journal, on the event loop
-            _ = attachment.sha256
+        if report.indication is not Indication.PASSED:  # it will be kept, with the digests
+            for attachment in report.attachments:
+                _ = attachment.sha256
         return report
 
     heavy = is_heavy(envelope.data)

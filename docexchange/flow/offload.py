@@ -1,8 +1,8 @@
 """What would hold the event loop goes to a thread.
 
 The loop may not stand still for more than 5 ms. What bytes cost grows with their number and, much
-faster, with the number of their elements: 256 KB of one attachment are judged in about 1 ms, 256 KB
-of empty elements that nobody knows in 100 ms.
+faster, with the number of their elements and attributes: 256 KB of one attachment are judged in
+about 1 ms, 256 KB of empty elements that nobody knows in 100 ms.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, ParamSpec, TypeVar
 from envelopes.model import Document
 
 OFFLOAD_BYTES: Final = 256 * 1024  # about 1 ms of CPU to sign or judge
-OFFLOAD_TAGS: Final = 800  # '<'; 400 elements of the worst kind take about 4 ms
+OFFLOAD_TAGS: Final = 800  # '<' and '='; 400 elements of the worst kind take about 4 ms
 DIGEST_BYTES: Final = 1024 * 1024  # SHA-256 alone: 0.5 ms with SHA instructions, 3 ms without
 _RECIPIENT_TAGS: Final = 16  # of a To with all its fields, and the end of each
 
@@ -24,7 +24,9 @@ T = TypeVar("T")
 
 def is_heavy(data: bytes) -> bool:
     """Whether to read or judge these bytes takes longer than the event loop may wait."""
-    return len(data) > OFFLOAD_BYTES or data.count(b"<") > OFFLOAD_TAGS
+    if len(data) > OFFLOAD_BYTES:
+        return True
+    return data.count(b"<") + data.count(b"=") > OFFLOAD_TAGS
 
 
 def is_heavy_document(document: Document) -> bool:

@@ -137,7 +137,7 @@ def _no_id(forged: Tree) -> None:
 
 
 def _default_prefix(forged: Tree) -> None:
-    """A name by the default declaration, so that a search for `edXML:` misses it: see `_written`."""
+    """A name by the default declaration, which a search for `edXML:` misses: see `_written`."""
     one(forged, "//e:MessageHeader").set("p", "1")
 
 
