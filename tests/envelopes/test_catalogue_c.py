@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from docexchange.cli.files import safe_name
 from envelopes import edxml, gate
-from envelopes.content import folded
+from envelopes.attachments.names import safe_name
+from envelopes.folding import unmarked
 from envelopes.pack import pack
 from envelopes.report import Report
 from envelopes.wording import Indication
@@ -202,9 +202,9 @@ def test_c9_what_is_displayed_steers_nothing() -> None:
 
 def test_c9_a_flood_of_combining_marks() -> None:
     """Folding is letter by letter: to order a run of marks costs the square of its length."""
-    assert folded("Tuyệt  mật") == folded("TUYE\u0302\u0323T MA\u0323\u0302T") == "tuyet mat"
+    assert unmarked("Tuyệt  mật") == unmarked("TUYE\u0302\u0323T MA\u0323\u0302T") == "tuyet mat"
     flood = "Mật" + "\u0301\u0323" * 200_000
-    assert folded(flood) == "mat"
+    assert unmarked(flood) == "mat"
     document_with_flood = document(priority=0)
     other = document_with_flood.other_info
     assert other is not None
