@@ -45,7 +45,9 @@ def exponent(shape: Callable[[int], bytes], small: int, large: int) -> float:
     assert ratio > 3
     found = []
     for _ in range(TRIES):
-        costs = [cost(lambda one=one: judge(one), 2) for one in data]
+        costs = [
+            cost(lambda one=one: judge(one), tries) for one, tries in zip(data, (3, 1), strict=True)
+        ]
         found.append(log(costs[1] / costs[0]) / log(ratio))
         if found[-1] < GROWTH_MAX:
             break
@@ -54,23 +56,23 @@ def exponent(shape: Callable[[int], bytes], small: int, large: int) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", TEXTS)
-@pytest.mark.parametrize(("small", "large"), [(MB, 4 * MB), (2 * MB, 7_900_000)])
-def test_text_costs_what_it_weighs(shape: str, small: int, large: int) -> None:
-    assert exponent(TEXTS[shape], small, large) < GROWTH_MAX
+def test_text_costs_what_it_weighs(shape: str) -> None:
+    """1 and 8 MB: what is quadratic from 2 MB on only raises the exponent beyond it too."""
+    assert exponent(TEXTS[shape], MB, 7_900_000) < GROWTH_MAX
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", ELEMENTS)
 def test_elements_cost_what_they_weigh(shape: str) -> None:
     """From an eighth of what the gate lets in: beyond their number nothing grows."""
-    most = len(ELEMENTS[shape](7 * MB))
+    most = len(ELEMENTS[shape](3 * MB))
     assert exponent(ELEMENTS[shape], most // 8, most) < GROWTH_MAX
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_it_costs_some_parses_of_the_same_bytes(shape: str) -> None:
-    data = SHAPES[shape](MB)
+    data = SHAPES[shape](MB // 4)
     for _ in range(TRIES):
         ratio = cost(lambda: judge(data), 2) / cost(lambda: parse(data), 4)
         if ratio < PARSES_MAX:
@@ -78,11 +80,12 @@ def test_it_costs_some_parses_of_the_same_bytes(shape: str) -> None:
     assert ratio < PARSES_MAX
 
 
+@pytest.mark.slow
 def test_a_report_is_not_longer_than_what_it_speaks_of() -> None:
     """What an envelope says of itself is cut in findings and details; two claims may be as long
     as it is."""
     for shape in SHAPES.values():
-        report = judge(shape(300_000))
+        report = judge(shape(100_000))
         for check in report.checks:
             assert len(check.detail) < 1_000
         for finding in report.findings:
@@ -107,10 +110,8 @@ def combined(rng: random.Random, size: int) -> bytes:
 def test_a_search_finds_nothing_worse() -> None:
     """Seeded, keeps what costs the most CPU for a byte, and mixes it with something else."""
     rng = random.Random(4)
-    base = cost(lambda: parse(letter() * 1), 5)
-    assert base
     worst = 0.0
-    for _ in range(40):
+    for _ in range(25):
         data = combined(rng, 200_000)
         try:
             parsed = cost(lambda data=data: parse(data), 2)

@@ -16,6 +16,7 @@ from envelopes.content import content_problem
 from envelopes.errors import Malformed, Refused
 from envelopes.model import Received, Status
 from envelopes.wording import Indication
+from tests.envelopes.test_legacy import signed as template_of_2018
 from tests.fuzz.corpus import accepted, originals
 from tests.fuzz.invariants import check_renders, check_same, check_verdict, judge_by_tree
 from tests.letters import judge, sign_raw, status
@@ -132,4 +133,4 @@ def seeds(target: str) -> tuple[bytes, ...]:
     """What a target begins with."""
     if target == "names":
         return tuple(name.encode() for name in NAMES)
-    return originals()
+    return (*originals(), template_of_2018().encode())
