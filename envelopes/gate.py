@@ -29,7 +29,7 @@ from .skeleton import MARKUP_MAX, exceeds_markup
 
 __all__ = ["Refused", "open_gate"]
 
-BYTES_MAX: Final = 8 * 1024 * 1024  # what a message of the axis carries without parts
+BYTES_MAX: Final = 8 * 1024 * 1024  # what the axis carries without parts; bounds a text, an id too
 ELEMENTS_MAX: Final = 20_000  # 1,000 recipients with 10 elements each, and as many again
 DEPTH_MAX: Final = 64  # the deepest legal path is 9; libxml2 itself stops at 256
 ATTRIBUTES_MAX: Final = 64  # per element; the widest legal one has 4
