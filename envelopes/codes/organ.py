@@ -93,7 +93,8 @@ def problem(text: str) -> Words | None:
         return None
     if not text:
         return Words("mã định danh để trống", "the code is empty")
-    strange = next((letter for letter in text if not _ALPHABET.fullmatch(letter)), None)
+    begin = text[: 2 * LENGTH_MAX]  # what is beyond changes nothing: it is too long in any case
+    strange = next((letter for letter in begin if not _ALPHABET.fullmatch(letter)), None)
     if strange is not None:
         return _strange(text, strange)
     if len(text) > LENGTH_MAX:
