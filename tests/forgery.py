@@ -45,5 +45,7 @@ def sign_edited(
     made = value(to_sign) if value else dsig.normal(signer.algorithm, signer.sign(to_sign))
     placeholder = b"\x01" * 64
     text = dsig.complete(unsigned, placeholder).decode()
-    text = text.replace(inside, edited).replace(dsig.base64_text(placeholder), dsig.base64_text(made))
+    text = text.replace(inside, edited).replace(
+        dsig.base64_text(placeholder), dsig.base64_text(made)
+    )
     return before + signature(text).encode() + after
