@@ -37,6 +37,7 @@ from envelopes.c14n import canonical
 from envelopes.exact import read_exact
 from envelopes.gate import open_gate
 from envelopes.judge import Judged, Opened, judge
+from envelopes.large import Whole
 from envelopes.pack import pack
 from envelopes.verify import SIGNING_SKEW, verify
 from envelopes.wording import Result
@@ -138,8 +139,8 @@ def _checks(trust: Trust, envelope: bytes, now: datetime) -> dict[str, Work]:
         return _judged(envelope, signature, begin, end)
 
     def _judged(data: bytes, signature: dsig.Signature, begin: int, end: int) -> Judged:
-        around = (memoryview(data)[:begin], memoryview(data)[end:])
-        return judge(Opened(around, signature, None), trust, now, SIGNING_SKEW)
+        digest = Whole(data).around(begin, end)
+        return judge(Opened(digest, signature, None), trust, now, SIGNING_SKEW)
 
     for way in (check, check_by_tree):
         if any(one.result not in (Result.PASSED, Result.NOT_ASKED) for one in way().checks):
