@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from hashlib import new as new_hash
 from hashlib import sha256
+from io import BytesIO
 from typing import Any, BinaryIO, Final, TypeVar
 
 import pybase64
@@ -196,6 +197,25 @@ def read_file(
     return source.message(message), findings
 
 
+def read_content(envelope: BinaryIO, stored: Stored, most: int) -> bytes:
+    """The first bytes of the content of an attachment that was left in its file; all of it is
+    checked as `copy_content` checks it.
+
+    Raises:
+        Malformed: the file holds something else by now.
+        OSError: it cannot be read.
+    """
+    if most >= stored.size:
+        out = BytesIO()
+        copy_content(envelope, stored, out)
+        return out.getvalue()
+    text = b"".join(chunks(envelope, stored.begin, stored.begin + most // 3 * 4))
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise _changed() from error
+
+
 def copy_content(envelope: BinaryIO, stored: Stored, out: BinaryIO) -> None:
     """Write the content of an attachment that was left in its file (trích tệp đính kèm).
 
@@ -219,7 +239,11 @@ def copy_content(envelope: BinaryIO, stored: Stored, out: BinaryIO) -> None:
         size += len(content)
         out.write(content)
     if (size, state.hexdigest()) != (stored.size, stored.sha256):
-        raise Malformed("is not what was verified: the file changed", element="Attachment")
+        raise _changed()
+
+
+def _changed() -> Malformed:
+    return Malformed("is not what was verified: the file changed", element="Attachment")
 
 
 def _groups(parts: Iterator[bytes]) -> Iterator[bytes]:

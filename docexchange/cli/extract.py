@@ -8,10 +8,13 @@ wants the files of one that failed has to say so, and the exit code stays that o
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
+
+from envelopes.large import LARGE_MAX
 
 from . import exits, files, options, session, show
 from .words import say, spoken
@@ -79,7 +82,7 @@ def extract(
         ),
     ] = False,
     force: options.Force = False,
-    limit: options.LimitBytes = options.READ_LIMIT,
+    limit: options.LimitBytes = LARGE_MAX,
     as_json: options.Json = False,
 ) -> None:
     """Write attachments; say of each what it is and what to beware of."""
@@ -90,17 +93,17 @@ def extract(
                 "--directory, --at and --even-unverified go with --trust",
             )
         )
-    data = files.read_bounded(path, limit)
-    report = _judge(data, trust, directory, at, limit, path) if trust else None
-    verdict = _verdict(report)
-    if report is not None and verdict is not exits.Exit.DONE and not even_unverified:
-        _tell(report)
-        refused = say("không ghi tệp nào", "no file was written")
-        show.note(f"{refused} (--even-unverified)")
-        if as_json:
-            show.emit("extract", _json(path, report, []))
-        raise typer.Exit(verdict)
-    rows = _write(_message(data, report, limit), output, force=force)
+    with files.seekable(path, limit) as envelope:
+        report = _judge(envelope, trust, directory, at, limit, path) if trust else None
+        verdict = _verdict(report)
+        if report is not None and verdict is not exits.Exit.DONE and not even_unverified:
+            _tell(report)
+            refused = say("không ghi tệp nào", "no file was written")
+            show.note(f"{refused} (--even-unverified)")
+            if as_json:
+                show.emit("extract", _json(path, report, []))
+            raise typer.Exit(verdict)
+        rows = _write(_message(envelope, report, limit), envelope, output, force=force)
     if as_json:
         show.emit("extract", _json(path, report, rows))
     else:
@@ -111,15 +114,15 @@ def extract(
 
 
 def _judge(
-    data: bytes, trust: Path, directory: Path | None, at: str, limit: int, path: Path
+    envelope: BinaryIO, trust: Path, directory: Path | None, at: str, limit: int, path: Path
 ) -> Report:
-    from envelopes.verify import verify
+    from envelopes.verify import verify_file
 
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import load_trust
 
-    return verify(
-        data,
+    return verify_file(
+        envelope,
         trust=load_trust(trust)[0],
         at=options.moment(at) if at else session.now(),
         directory=TomlDirectory.load(directory) if directory else None,
@@ -151,16 +154,20 @@ def _tell(report: Report | None) -> None:
     show.note(show.paint(text, colours.get(_verdict(report), "open")))
 
 
-def _message(data: bytes, report: Report | None, limit: int) -> Message:
-    from envelopes import edxml
+def _message(envelope: BinaryIO, report: Report | None, limit: int) -> Message:
+    from envelopes.large import read_file
 
     if report is not None and report.message is not None:
         return report.message
-    return edxml.read(data, limit=limit)[0]
+    return read_file(envelope, limit=limit)[0]
 
 
-def _write(message: Message, output: Path, *, force: bool) -> list[dict[str, Any]]:
+def _write(
+    message: Message, envelope: BinaryIO, output: Path, *, force: bool
+) -> list[dict[str, Any]]:
+    """Write what is in memory, and copy what is too large for it; a row for each file."""
     from envelopes.attachments import open_all, safe_names
+    from envelopes.large import copy_content, read_content
     from envelopes.model import Document
 
     attachments = message.attachments if isinstance(message, Document) else ()
@@ -170,9 +177,14 @@ def _write(message: Message, output: Path, *, force: bool) -> list[dict[str, Any
     with files.Folder(output) as folder:
         if not force:
             folder.require_free(safe_names(one.name or "" for one in attachments))
-        for attachment, opened in zip(attachments, open_all(attachments), strict=True):
-            place = folder.write(opened.name, opened.content, force=force)
-            rows.append(_row(attachment, opened, place))
+        every = open_all(attachments, read=partial(read_content, envelope))
+        for attachment, opened in zip(attachments, every, strict=True):
+            with folder.writing(opened.name, force=force) as file:
+                if opened.stored is not None:
+                    copy_content(envelope, opened.stored, file)
+                else:
+                    file.write(opened.content)
+            rows.append(_row(attachment, opened, output / opened.name))
     return rows
 
 
@@ -180,11 +192,13 @@ def _row(attachment: Attachment, opened: Opened, place: Path) -> dict[str, Any]:
     """What is told of a file; its content is not kept in hand."""
     from dataclasses import replace
 
+    inside = attachment.stored
+    digest = inside.sha256 if inside else hashlib.sha256(attachment.content).hexdigest()
     return {
         "path": str(place),
-        "size": len(opened.content),
-        "sha256": hashlib.sha256(opened.content).hexdigest(),
-        "sha256_in_envelope": hashlib.sha256(attachment.content).hexdigest(),
+        "size": opened.stored.size if opened.stored else len(opened.content),
+        "sha256": digest if opened.stored else hashlib.sha256(opened.content).hexdigest(),
+        "sha256_in_envelope": digest,
         "opened": replace(opened, content=b""),
     }
 

@@ -156,6 +156,13 @@ class Folder:
             Conflict: the name is taken and `force` is not given.
             OSError: it could not be written; nothing of it is left.
         """
+        with self.writing(name, force=force, mode=mode) as file:
+            file.write(data)
+        return self.path / name
+
+    @contextmanager
+    def writing(self, name: str, *, force: bool = False, mode: int = 0o644) -> Iterator[BinaryIO]:
+        """`write` piece by piece; whatever is raised meanwhile, nothing of the file is left."""
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise Misuse(f"{name!r} is no name of a file")
         if force and self._is_there(name):
@@ -167,11 +174,10 @@ class Folder:
             raise _taken(self.path / name) from there
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
-        except OSError:
+                yield file
+        except BaseException:
             os.unlink(name, dir_fd=self._handle)
             raise
-        return self.path / name
 
     def _is_there(self, name: str) -> bool:
         try:

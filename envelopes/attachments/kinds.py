@@ -70,6 +70,11 @@ _OPEN_DOCUMENT: Final = {
 }
 _PARTS: Final = ((b"word/", DOCX), (b"xl/", XLSX), (b"ppt/", PPTX))
 
+# Endings of formats that are archives: which one a file is, only the whole of it can tell.
+ARCHIVE_ENDINGS: Final = frozenset().union(
+    *(one.endings for one in (ZIP, _JAR, _MACROS, DOCX, XLSX, PPTX, *_OPEN_DOCUMENT.values()))
+)
+
 _MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"%PDF-", PDF),
     (b"\x89PNG\r\n\x1a\n", _kind("png", "png", "image/png")),

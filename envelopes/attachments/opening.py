@@ -4,18 +4,21 @@ person should know before opening it."""
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from ..model import Attachment
+from ..model import Attachment, Stored
 from . import kinds, zips
 from .kinds import Kind
 from .names import ending_of, safe_names
 from .zips import NotAWrapping, NotUnwrapped
 
 MIB: Final = 1024 * 1024
+BEGINNING: Final = 64 * 1024  # bytes of a large content that say what it is
+
+Read = Callable[[Stored, int], bytes]  # the first bytes of a content that is in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,14 @@ class Limits:
             below, bombs come near the 1,032 of deflate).
         free: bytes from which `ratio` counts; below it nothing can harm.
         entries: of an archive that is looked into.
+        in_memory: bytes of a content in a file up to which it is read whole, and unwrapped.
     """
 
     total: int = 200 * MIB
     ratio: int = 100
     free: int = MIB
     entries: int = 1000
+    in_memory: int = 16 * MIB
 
 
 class Remark(StrEnum):
@@ -61,6 +66,7 @@ class Opened:
         content_type: of the envelope, "" if none.
         remarks: in the order of `Remark`.
         reason: why it was left wrapped, None if it was not.
+        stored: where the content is when it is not here: in a file, and too large.
     """
 
     original: str
@@ -70,27 +76,57 @@ class Opened:
     content_type: str
     remarks: tuple[Remark, ...]
     reason: NotUnwrapped | None = None
+    stored: Stored | None = None
 
 
-def open_all(attachments: Sequence[Attachment], limits: Limits | None = None) -> Iterator[Opened]:
+def open_all(
+    attachments: Sequence[Attachment], limits: Limits | None = None, read: Read | None = None
+) -> Iterator[Opened]:
     """Open the attachments of a document one after the other; only one is in memory unwrapped.
 
     Args:
         attachments: in the order of the envelope.
         limits: of unwrapping; the usual ones if None.
+        read: gives the contents that are in a file (`large.read_content`).
     """
     bounds = limits or Limits()
     left = bounds.total
     names = safe_names(one.name or "" for one in attachments)
     for attachment, name in zip(attachments, names, strict=True):
-        opened = _open(attachment, name, bounds, left)
+        stored = attachment.stored
+        if stored is None or read is None:
+            opened = _open(attachment, name, attachment.content, bounds, left)
+        elif stored.size <= bounds.in_memory:
+            opened = _open(attachment, name, read(stored, stored.size), bounds, left)
+        else:
+            opened = _judge_large(attachment, name, stored, read(stored, BEGINNING))
         if Remark.UNWRAPPED in opened.remarks:
             left -= len(opened.content)
         yield opened
 
 
-def _open(attachment: Attachment, name: str, limits: Limits, left: int) -> Opened:
-    content, kind = attachment.content, kinds.kind_of(attachment.content)
+def _judge_large(attachment: Attachment, name: str, stored: Stored, begin: bytes) -> Opened:
+    """A content that stays where it is: nothing is unwrapped, and of an archive it is not said
+    which kind it is."""
+    kind, given = kinds.kind_of(begin), attachment.content_type or ""
+    remarks: set[Remark] = set()
+    reason: NotUnwrapped | None = None
+    if kind is not kinds.ZIP:
+        remarks |= {Remark.TYPE_MISMATCH} if not kinds.fits_type(given, kind) else set()
+        remarks |= {Remark.NAME_MISMATCH} if not kinds.fits_name(name, kind) else set()
+    elif ending_of(name) not in kinds.ARCHIVE_ENDINGS:
+        reason = NotUnwrapped.TOO_LARGE
+        remarks.add(Remark.LEFT_WRAPPED)
+    if name != unicodedata.normalize("NFC", attachment.name or ""):
+        remarks.add(Remark.RENAMED)
+    if kinds.runs(name, kind):
+        remarks.add(Remark.RUNS)
+    ordered = tuple(one for one in Remark if one in remarks)
+    return Opened(attachment.name or "", name, b"", kind, given, ordered, reason, stored)
+
+
+def _open(attachment: Attachment, name: str, content: bytes, limits: Limits, left: int) -> Opened:
+    kind = kinds.kind_of(content)
     remarks: set[Remark] = set()
     reason: NotUnwrapped | None = None
     given = attachment.content_type or ""

@@ -10,7 +10,7 @@ import pytest
 
 from envelopes import edxml
 from envelopes.model import Attachment, Document
-from envelopes.pack import new_document
+from envelopes.pack import new_document, pack
 from tests.docexchange.cli.test_files import everything
 from tests.envelopes.attachments.archives import office as word
 from tests.envelopes.attachments.archives import packed
@@ -190,3 +190,19 @@ def test_a_real_one(office: Office, tmp_path: Path) -> None:
     ran = office.bare("extract", path, "-o", tmp_path / "out")
     assert ran.code == 0
     assert "taken out of its zip; its ending does not fit the content (xml)" in ran.out
+
+
+def test_what_is_too_large_for_memory_is_copied(office: Office, tmp_path: Path, root: Path) -> None:
+    large = PDF + bytes(17 * 1024 * 1024)
+    wrapped = packed({"a.pdf": bytes(1024)}) + bytes(17 * 1024 * 1024)
+    files = [("to.pdf", large), ("to.docx", wrapped), ("goi.pdf", wrapped), ("nho.pdf", PDF)]
+    data = pack(made(*files), P256.signer("H05"), signing_time=AT)
+    path, out = put(tmp_path, data), tmp_path / "out"
+    ran = office.bare("extract", path, "-o", out, "--trust", root, "--json")
+    assert ran.code == 3  # one wrapping was left
+    assert everything(out) == dict(files)
+    rows = {row["name"]: row for row in ran.json["attachments"]}
+    assert rows["to.pdf"]["size"] == len(large)
+    assert rows["to.pdf"]["sha256"] == hashlib.sha256(large).hexdigest()
+    assert rows["to.pdf"]["remarks"] == rows["to.docx"]["remarks"] == []
+    assert rows["goi.pdf"]["remarks"] == ["LEFT_WRAPPED"]
