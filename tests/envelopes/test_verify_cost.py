@@ -15,7 +15,8 @@ from lxml import etree
 
 from docexchange.flow.offload import OFFLOAD_BYTES, is_heavy
 from tests.fuzz.worst import ELEMENTS, SHAPES, TEXTS
-from tests.letters import judge, letter
+from tests.letters import judge_in_memory as judge
+from tests.letters import letter
 
 MB = 1_000_000
 GROWTH_MAX = 1.5  # exponent: 1 is linear, 2 quadratic; fresh memory for copies of 8 MB adds to 1
