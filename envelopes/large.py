@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from hashlib import new as new_hash
 from hashlib import sha256
-from io import BytesIO
 from typing import Any, BinaryIO, Final, TypeVar
 
 import pybase64
@@ -206,9 +205,7 @@ def read_content(envelope: BinaryIO, stored: Stored, most: int) -> bytes:
         OSError: it cannot be read.
     """
     if most >= stored.size:
-        out = BytesIO()
-        copy_content(envelope, stored, out)
-        return out.getvalue()
+        return b"".join(_contents(envelope, stored))
     text = b"".join(chunks(envelope, stored.begin, stored.begin + most // 3 * 4))
     try:
         return pybase64.b64decode(text, validate=True)
@@ -228,6 +225,12 @@ def copy_content(envelope: BinaryIO, stored: Stored, out: BinaryIO) -> None:
         Malformed: the file holds something else by now; what was written so far is worth nothing.
         OSError: of either file.
     """
+    for part in _contents(envelope, stored):
+        out.write(part)
+
+
+def _contents(envelope: BinaryIO, stored: Stored) -> Iterator[bytes]:
+    """A content, decoded, in parts. Raises Malformed at the end when it is not the one stored."""
     characters = -(-stored.size // 3) * 4
     state, size = sha256(), 0
     for text in _groups(chunks(envelope, stored.begin, stored.begin + characters)):
@@ -237,7 +240,7 @@ def copy_content(envelope: BinaryIO, stored: Stored, out: BinaryIO) -> None:
             break
         state.update(content)
         size += len(content)
-        out.write(content)
+        yield content
     if (size, state.hexdigest()) != (stored.size, stored.sha256):
         raise _changed()
 
