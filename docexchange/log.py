@@ -63,6 +63,8 @@ def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 def masked(text: str) -> str:
     """A text without control characters and without the password of any amqp address in it."""
+    if text.isprintable() and "amqp" not in text:  # nearly always
+        return text
     return _CONTROL.sub(" ", _PASSWORD.sub(r"\1:***@", text))
 
 
