@@ -10,6 +10,7 @@ Source: https://www.sqlite.org/wal.html, pragma.html; figures: README, decisions
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from ...core.errors import StoreError
 
 PAGE_BYTES = 32 * 1024  # 18 % more documents/s than 4 KiB: an envelope is a few large rows
 BUSY_MS = 30_000  # milliseconds to wait for another process (the CLI) that writes just now
+BUSY_STEP = 0.005  # seconds between two looks where SQLite does not wait by itself
 CACHE_KIB = 65_536  # page cache of a connection; the default is 64 pages of this size
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -145,13 +147,28 @@ def connect(path: Path) -> sqlite3.Connection:
         cached_statements=512,
     )
     raw.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    raw.execute("PRAGMA journal_mode = WAL")
+    _use_wal(raw)
     raw.execute("PRAGMA synchronous = FULL")
     raw.execute("PRAGMA foreign_keys = ON")
     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     raw.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     raw.execute("PRAGMA temp_store = MEMORY")
     return raw
+
+
+def _use_wal(raw: sqlite3.Connection) -> None:
+    """SQLite does not wait here by itself, though whoever opens the database first or closes it
+    last holds it for a moment."""
+    until = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(BUSY_STEP)
+        else:
+            return
 
 
 def _bind(query: Query, values: Mapping[str, Any]) -> Mapping[str, Any]:
