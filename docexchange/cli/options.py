@@ -31,6 +31,14 @@ Ref = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help=say("ghi đè tệp đã có", "overwrite what is there"))
 ]
+Names = Annotated[
+    Path | None,
+    typer.Option(
+        "--directory",
+        metavar=say("TỆP", "FILE"),
+        help=say("danh mục cơ quan, để ghi tên", "directory of organs, for their names"),
+    ),
+]
 Limit = Annotated[
     int,
     typer.Option(

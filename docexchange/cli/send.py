@@ -269,14 +269,7 @@ def pack(
             help=say("tệp (0600) có mật khẩu của khoá", "file (0600) with the key's passphrase"),
         ),
     ] = None,
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--directory",
-            metavar=say("TỆP", "FILE"),
-            help=say("danh mục cơ quan, để ghi tên", "directory of organs, for their names"),
-        ),
-    ] = None,
+    directory: options.Names = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:

@@ -113,14 +113,7 @@ def prepare(
             help=say("thuật toán, như rsa-pss-sha256", "algorithm, as rsa-pss-sha256"),
         ),
     ] = "",
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--directory",
-            metavar=say("TỆP", "FILE"),
-            help=say("danh mục cơ quan, để ghi tên", "directory of organs, for their names"),
-        ),
-    ] = None,
+    directory: options.Names = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
