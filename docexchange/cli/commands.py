@@ -28,6 +28,7 @@ NOUNS = (
     "inbox",
     "quarantine",
     "export",
+    "journal",
     "topology",
     "verify",
     "inspect",

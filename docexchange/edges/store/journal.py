@@ -1,7 +1,5 @@
-"""The journal (nhật ký): one line per instant, append-only, each chained to the one before.
-
-    line = JSON, sorted keys, UTF-8 as it is, no spaces: number, at, event, ref and facts
-    hash = SHA-256(previous hash, line), both as bytes; before the first line: 32 zero bytes
+"""The journal (nhật ký): one line per instant, append-only, each chained to the one before
+(`envelopes.evidence.journal`).
 
 Facts are names, states, counts, digests and reasons: no subject, no content, no secret.
 The head is read inside the transaction that appends, because the command line may have written
@@ -10,22 +8,20 @@ since. Whoever keeps a head elsewhere can later prove that nothing before it was
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from ...core.errors import StoreError
+from envelopes.evidence.journal import GENESIS, Follower, JournalState, chain, changed, missing
+
 from ...core.events import rfc3339
 from ...core.model import JournalLine
 from . import tables
-from .database import Connection, Query, Row, adding, micros, moment
-
-GENESIS = "0" * 64  # stands for the hash before line 1
+from .database import Connection, Query, adding, micros, moment
 
 _t = tables.journal
 _HEAD = Query(select(_t.c.number, _t.c.hash, _t.c.at).order_by(_t.c.number.desc()).limit(1))
@@ -79,41 +75,23 @@ def render(number: int, entry: Entry) -> str:
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def chain(previous: str, line: str) -> str:
-    """Hex hash of a line after the hex hash of the line before it."""
-    return hashlib.sha256(bytes.fromhex(previous) + line.encode()).hexdigest()
-
-
-def verify(connection: Connection) -> tuple[int, str]:
-    """Check the whole chain.
-
-    Returns:
-        (number of lines, hash of the last one; GENESIS when there is none).
+def follow(
+    connection: Connection, follower: Follower, each: Callable[[JournalLine], object]
+) -> JournalState:
+    """Check the whole chain, and tell of each line.
 
     Raises:
-        StoreError: names the first line that is missing or was changed.
+        JournalBroken: names the first line that is missing or was changed.
     """
-    number, previous = 0, GENESIS
     for row in connection.stream(_ALL):
-        number += 1
-        if row["number"] != number:
-            raise StoreError(f"journal: line {number} is missing")
-        previous = chain(previous, row["line"])
-        if row["hash"] != previous or not _agrees(row):
-            raise StoreError(
-                f"journal: line {number} was changed or does not follow line {number - 1}"
-            )
-    return number, previous
-
-
-def _agrees(row: Row) -> bool:
-    """Whether the columns that are searched say the same as the line that is hashed."""
-    line = json.loads(row["line"])
-    return (line["number"], line["ref"], line["at"]) == (
-        row["number"],
-        row["ref"],
-        rfc3339(moment(row["at"])),
-    )
+        number = row["number"]
+        if number != follower.lines + 1:
+            raise missing(follower.lines + 1)
+        said = follower.take(row["line"], row["hash"])
+        if (said.get("ref"), said.get("at")) != (row["ref"], rfc3339(moment(row["at"]))):
+            raise changed(number)  # the columns that are searched say something else
+        each(JournalLine(number, row["line"], row["hash"]))
+    return follower.end()
 
 
 def last_time(connection: Connection) -> datetime | None:

@@ -20,6 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from envelopes.evidence.journal import Follower, JournalBroken, JournalState
+
+from ...core.errors import StoreError
 from ...core.model import (
     Acceptance,
     Arrival,
@@ -361,8 +364,19 @@ class SqlStore:
 
     def verify_journal(self) -> tuple[int, str]:
         """(lines, hash of the last). Raises StoreError naming the first broken line."""
+        try:
+            whole = self.follow_journal(Follower())
+        except JournalBroken as broken:
+            raise StoreError(str(broken)) from broken
+        return whole.lines, whole.head
+
+    def follow_journal(
+        self, follower: Follower, each: Callable[[JournalLine], object] = lambda _: None
+    ) -> JournalState:
+        """Check every line of the journal, in order. Raises JournalBroken naming the first broken
+        one."""
         with self._reader.reading():
-            return journal.verify(self._reader)
+            return journal.follow(self._reader, follower, each)
 
     def last_journal_time(self) -> datetime | None:
         return journal.last_time(self._reader)

@@ -1,0 +1,1 @@
+"""What an auditor holds against a journal: hash trees, signed checkpoints, proofs."""

@@ -1,0 +1,177 @@
+"""Checkpoints (mốc nhật ký): an organ signs how long its journal is and what stands in it.
+
+Whoever keeps a checkpoint can show later that a line was removed, changed or put in: the journal
+then has another root at that length. What is signed is a short text:
+
+    docexchange journal checkpoint v1
+    organ H05
+    lines 1204331
+    root 5f0c...            (hash tree over the lines, `merkle`)
+    head 0f3c...            (hash chain over the lines)
+    at 2026-11-23T08:00:00Z
+
+Source: the text of C2SP tlog-checkpoint, with names before the values and an X.509 signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from keys import algorithms
+from keys.algorithms import SignatureAlgorithm
+from keys.certificates import Certificate
+from keys.errors import KeysError
+from keys.signer import Signer
+from keys.trust import Trust
+
+from .. import dsig
+from ..errors import Malformed
+from ..judge import passed, problem
+from ..report import Check
+from ..verify import Binding, SubjectBinding
+
+SCHEMA: Final = "docexchange/checkpoint/v1"
+TITLE: Final = "docexchange journal checkpoint v1"  # begins nothing else that a key of ours signs
+SIZE_MAX: Final = 64 * 1024  # bytes of a checkpoint file: a chain of eight certificates is 20 KB
+CHAIN_MAX: Final = 8  # certificates, as in an envelope
+
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+_TEXT = re.compile(
+    re.escape(TITLE) + r"\norgan (?P<organ>[^\s]{1,64})\nlines (?P<lines>0|[1-9][0-9]{0,17})"
+    r"\nroot (?P<root>[0-9a-f]{64})\nhead (?P<head>[0-9a-f]{64})"
+    r"\nat (?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)\n",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How a journal stood.
+
+    Args:
+        organ: whose node keeps it, OrganId; its key signs.
+        lines: how many lines it had.
+        root: of the hash tree over them, hex.
+        head: hash of the last of them, hex.
+        at: aware; whole seconds count. The signer's word.
+    """
+
+    organ: str
+    lines: int
+    root: str
+    head: str
+    at: datetime
+
+    def text(self) -> str:
+        """What is signed."""
+        return (
+            f"{TITLE}\norgan {self.organ}\nlines {self.lines}\nroot {self.root}\n"
+            f"head {self.head}\nat {self.at.astimezone(UTC):{_TIME}}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint with its signature; nothing of it is proven until `judge` was asked."""
+
+    checkpoint: Checkpoint
+    algorithm: SignatureAlgorithm
+    value: bytes = field(repr=False)
+    chain: tuple[Certificate, ...] = field(repr=False)
+
+
+def sign(checkpoint: Checkpoint, signer: Signer) -> Signed:
+    """Sign it. Raises what the signer raises."""
+    value = dsig.normal(signer.algorithm, signer.sign(checkpoint.text().encode()))
+    return Signed(checkpoint, signer.algorithm, value, signer.chain)
+
+
+def judge(
+    signed: Signed, *, trust: Trust, at: datetime, directory: Binding | None = None
+) -> tuple[Check, ...]:
+    """Steps 3, 5, 7 and 10 of `verify`, for a checkpoint: it counts when all of them passed.
+
+    Args:
+        signed: what came.
+        trust: anchors.
+        at: the time for which to judge, aware.
+        directory: who may sign for whom; without it what the certificate says of itself.
+    """
+    algorithm, leaf = signed.algorithm, signed.chain[0]
+    organ = signed.checkpoint.organ
+    weak = not algorithms.accepted(algorithm, at)
+    path = trust.path(leaf, signed.chain[1:], at)
+    speaks, why = (directory or SubjectBinding()).speaks_for(organ, path.chain or signed.chain, at)
+    bound = "" if speaks else "NO_BINDING" if speaks is None else "SIGNER_NOT_SENDER"
+    return (
+        problem(3, "WEAK_ALGORITHM", algorithm.name) if weak else passed(3, algorithm.name),
+        passed(5) if _is_signed(signed) else problem(5, "SIG_CRYPTO_FAILURE", leaf.subject),
+        problem(7, path.problem, path.detail) if path.problem else passed(7, leaf.subject),
+        problem(10, bound, why) if bound else passed(10, why),
+    )
+
+
+def _is_signed(signed: Signed) -> bool:
+    data = signed.checkpoint.text().encode()
+    leaf = signed.chain[0]
+    return algorithms.verify(signed.algorithm, leaf.public_key, signed.value, data)
+
+
+def to_json_dict(signed: Signed) -> dict[str, Any]:
+    """The checkpoint as it is written to a file."""
+    return {
+        "schema": SCHEMA,
+        "text": signed.checkpoint.text(),
+        "algorithm": signed.algorithm.name,
+        "signature": base64.b64encode(signed.value).decode(),
+        "chain": [base64.b64encode(one.der).decode() for one in signed.chain],
+    }
+
+
+def read(data: bytes) -> Signed:
+    """Read a checkpoint file; nothing of it is proven.
+
+    Raises:
+        Malformed: it is none.
+    """
+    if len(data) > SIZE_MAX:
+        raise Malformed(f"a checkpoint has at most {SIZE_MAX:,} bytes")
+    try:
+        given = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"no JSON: {error}") from error
+    return from_json_dict(given)
+
+
+def from_json_dict(given: object) -> Signed:
+    """The same of what was read from JSON. Raises Malformed."""
+    if not isinstance(given, Mapping) or given.get("schema") != SCHEMA:
+        raise Malformed(f"no checkpoint: schema is not {SCHEMA}")
+    try:
+        chain = tuple(Certificate.from_der(_bytes(one)) for one in given["chain"])
+        if not 0 < len(chain) <= CHAIN_MAX:
+            raise ValueError(f"{len(chain)} certificates")  # noqa: TRY301  # told as the others
+        algorithm = algorithms.choice(chain[0], given["algorithm"])
+        return Signed(_parse(given["text"]), algorithm, _bytes(given["signature"]), chain)
+    except KeyError as missing:
+        raise Malformed(f"no checkpoint: {missing} is missing") from missing
+    except (TypeError, ValueError, KeysError) as error:
+        raise Malformed(f"no checkpoint: {error}") from error
+
+
+def _bytes(text: object) -> bytes:
+    return base64.b64decode(str(text), validate=True)
+
+
+def _parse(text: object) -> Checkpoint:
+    found = _TEXT.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("the text is not of the form of a checkpoint")
+    at = datetime.strptime(found["at"], _TIME).replace(tzinfo=UTC)
+    lines = int(found["lines"])
+    return Checkpoint(found["organ"], lines, found["root"], found["head"], at)
