@@ -415,6 +415,9 @@ def _retry(section: Section) -> Schedule:
         jitter=section.share("jitter", usual.jitter),
         lifetime=section.span("lifetime", usual.lifetime),
         lifetime_urgent=section.span("lifetime_urgent", usual.lifetime_urgent),
+        warn=section.span("warn", usual.warn),
+        warn_prompt=section.span("warn_prompt", usual.warn_prompt),
+        warn_urgent=section.span("warn_urgent", usual.warn_urgent),
     )
     section.close()
     return schedule

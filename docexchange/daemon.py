@@ -14,7 +14,7 @@ import asyncio
 import itertools
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -54,7 +54,8 @@ class Daemon:
 
     def __post_init__(self) -> None:
         outstanding = self.config.axis.outstanding_confirms
-        self.sender = Sender(self.world, self.axis, self.clock, outstanding)
+        self.sender = Sender(self.world, self.axis, self.clock, 2 * outstanding)
+        self.world = replace(self.world, heard=self.sender.heard)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._wakers: list[asyncio.Event] = []
 
@@ -111,7 +112,10 @@ class Daemon:
         while True:
             committed.clear()
             self.sender.pump(self.clock.now())
-            await _soon(committed)
+            if self.sender.unfinished:
+                await asyncio.sleep(0)
+            else:
+                await _soon(committed)
 
     async def _receive(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -221,7 +225,7 @@ def _axis(config: Config, world: World) -> Axis:
         config.node,
         rng=world.random,
         prefetch=prefetch,
-        outstanding=config.axis.outstanding_confirms,
+        outstanding=2 * config.axis.outstanding_confirms,  # half of it for one destination
     )
 
 

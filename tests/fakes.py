@@ -69,6 +69,9 @@ class FakeAxis:
     queues: dict[str, list[FakeIncoming]] = field(default_factory=dict)
     in_hand: dict[str, list[FakeIncoming]] = field(default_factory=dict)
     published: int = 0
+    full: set[str] = field(default_factory=set)  # organs whose queue takes nothing (nack)
+    hung: set[str] = field(default_factory=set)  # organs whose queue never confirms
+    tried: list[str] = field(default_factory=list)  # organ of each publish, in order
 
     def __post_init__(self) -> None:
         for node in set(self.serves.values()):
@@ -117,15 +120,20 @@ class FakeBroker:
         axis = self._axis
         await asyncio.sleep(0)
         axis.published += 1
+        axis.tried.append(organ)
         if not axis.up:
             raise Deferred("no connection to the axis")
+        if organ in axis.full:
+            raise Deferred("the queue is full", destination=True)
+        while organ in axis.hung:
+            await asyncio.sleep(0)
         if axis.rng.random() < axis.faults.refused:
             raise Deferred("not confirmed in time")
         axis.put(lane, organ, body, self._node)
         if axis.rng.random() < axis.faults.doubled:
             axis.put(lane, organ, body, self._node)
         if axis.rng.random() < axis.faults.confirm_lost:
-            raise Deferred("connection closed before the confirm")
+            raise Deferred("connection closed before the confirm", unknown=True)
 
     async def receive(self) -> FakeIncoming:
         while (message := self._axis.take(self._node)) is None:

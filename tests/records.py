@@ -20,6 +20,7 @@ from docexchange.core.model import (
     Submission,
     Submitted,
 )
+from docexchange.core.pacing import Turn
 from docexchange.core.schedule import Lane
 from docexchange.core.states import Kind
 from docexchange.edges.store import SqlStore
@@ -227,4 +228,10 @@ def reply(message_id: str = "R1") -> Callable[[Submitted], MailroomMessage]:
 
 def due(store: SqlStore, lane: Lane = Lane.NORMAL, now: datetime = NOW) -> list[Due]:
     """Everything that is to be published now."""
-    return list(store.due(lane, now, frozenset(), 100))
+    found = [
+        each
+        for turn in Turn
+        for head in store.heads(lane, turn, "", 1000)
+        for each in store.due(lane, turn, head.organ, now, frozenset(), 100)
+    ]
+    return sorted(found, key=lambda each: each.delivery_id)

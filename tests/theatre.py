@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -93,6 +94,7 @@ class Node:
         )
         broker = theatre.axis.broker(self.name)
         self.sender = outbox.Sender(self.world, broker, theatre.clock, window=8)
+        self.world = replace(self.world, heard=self.sender.heard)
 
     def _perhaps_crash(self, point: str) -> None:
         if point == self.crash_at:
@@ -111,8 +113,8 @@ class Node:
         theatre = self._theatre
         try:
             await keeper.keep(world=self.world, now=theatre.clock.now())
-            self.sender.pump(theatre.clock.now())
-            await self.sender.drain()
+            while self.sender.pump(theatre.clock.now()) or self.sender.unfinished:
+                await self.sender.drain()
             while (incoming := theatre.axis.take(self.name)) is not None:
                 await inbox.receive(incoming, world=self.world, now=theatre.clock.now())
         except StoreError:

@@ -54,7 +54,20 @@ class StoreBusy(StoreError):
 
 
 class Deferred(DocexchangeError):
-    """The world cannot take it now; the row stays and is tried again."""
+    """The world cannot take it now; the row stays and is tried again.
+
+    Args:
+        message, vi: as of every error.
+        unknown: it may have been taken all the same: only the answer was lost.
+        destination: one destination does not take it; the way to all others is open.
+    """
+
+    def __init__(
+        self, message: str = "", vi: str = "", *, unknown: bool = False, destination: bool = False
+    ) -> None:
+        super().__init__(message, vi)
+        self.unknown = unknown
+        self.destination = destination
 
 
 class DeliveryRefused(DocexchangeError):

@@ -51,6 +51,23 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A deadline that has passed; see `model.Deadline`."""
+
+    final: bool
+    reason: str
+    at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields by name."""
+        return {
+            "kind": "final" if self.final else "warning",
+            "reason": self.reason,
+            "at": self.at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """Everything we know of one recipient at the time of the event; times aware UTC."""
 
@@ -191,8 +208,10 @@ def transport_event(
     vhost: str,
     source: str,
     at: datetime,
+    passed: Passed | None = None,
 ) -> MailroomMessage:
-    """Tell the sender's mailroom that the transport of one recipient changed.
+    """Tell the sender's mailroom that the transport of one recipient changed, or that a deadline
+    passed: at a warning the transport is what it was before.
 
     Args:
         subject: the document.
@@ -202,8 +221,11 @@ def transport_event(
         vhost: the mailroom's vhost.
         source: CloudEvents source, as /node/H05.
         at: time of the change, aware UTC.
+        passed: the deadline, if there is one.
     """
     data = _outgoing(subject, recipient, previous, counts)
+    if passed is not None:
+        data["deadline"] = passed.as_json()
     return _event(TRANSPORT_EVENT, subject, data, vhost=vhost, source=source, at=at)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from .schedule import Lane
 from .states import Kind, SigningState, State
@@ -48,6 +48,7 @@ class Submission:
         origin: the mailroom's key, or None from the command line.
         status_code: of a status, its code; "" of a document.
         answers: of a status, the tracking id of the arrival that it answers; "" of a document.
+        warn_at: when to warn a person if there is no receipt; None warns at the end only.
     """
 
     tracking_id: str
@@ -69,6 +70,7 @@ class Submission:
     origin: Origin | None = None
     status_code: str = ""
     answers: str = ""
+    warn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,36 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """A destination that has something queued, and the first and last next try of it."""
+
+    organ: str
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A destination that gets nothing but probes for now (tạm ngừng gửi).
+
+    Args:
+        lane: its queue; "" with organ "" is the whole axis.
+        organ: the recipient.
+        since: when it began.
+        probe_at: when the next probe leaves.
+        probes: probes that failed.
+        why: the last error.
+    """
+
+    lane: str
+    organ: str
+    since: datetime
+    probe_at: datetime
+    probes: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """A delivery that is to be published now. `data` is read and checked against `sha256`."""
 
@@ -148,6 +180,34 @@ class Due:
     size: int
     attempts: int
     copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A deadline that one delivery has passed without a receipt.
+
+    Args:
+        tracking_id, number, notation: of the document.
+        organ: the recipient.
+        final: True when its lifetime has ended, False when a person is warned.
+        reason: core.standing.NO_RECEIPT or NOT_TAKEN.
+        at: the deadline.
+    """
+
+    tracking_id: str
+    number: str
+    notation: str
+    organ: str
+    final: bool
+    reason: str
+    at: datetime
+
+
+class Swept(NamedTuple):
+    """What time had decided: receipts that are overdue, and deadlines that have passed."""
+
+    overdue: int
+    deadlines: tuple[Deadline, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +355,7 @@ class ReceiptOutcome(StrEnum):
 
     APPLIED = "applied"  # the delivery is acknowledged; the code is in its history
     DUPLICATE = "duplicate"  # these bytes were recorded before
+    PARKED = "parked"  # no document with these bytes is here; kept, and matched when one is
     BAD_RECEIPT = "bad_receipt"  # fits no delivery of ours; journalled, nothing changed
 
 

@@ -16,11 +16,13 @@ from .model import (
     ArrivalView,
     DocumentView,
     Due,
+    Head,
     Kept,
     KeptView,
     MailroomMessage,
     Origin,
     Outgoing,
+    Pause,
     Pending,
     PendingView,
     Receipt,
@@ -28,7 +30,9 @@ from .model import (
     SigningOutcome,
     Submission,
     Submitted,
+    Swept,
 )
+from .pacing import Turn
 from .schedule import Lane
 from .states import Event, State
 
@@ -225,9 +229,36 @@ class Store(Protocol):
         if none does, one that waited. Raises NotFound, Ambiguous."""
         ...
 
-    def due(self, lane: Lane, now: datetime, skip: frozenset[int], limit: int) -> Sequence[Due]:
-        """Deliveries in QUEUED, not held, whose next_try has come (or lies impossibly far ahead),
-        oldest first, without those in `skip`. Cost does not grow with the backlog."""
+    def heads(self, lane: Lane, turn: Turn, after: str, limit: int) -> Sequence[Head]:
+        """Destinations of a lane that have a delivery in QUEUED, not held, by code, those behind
+        `after`; FRESH: never given to the axis, AGAIN: given to it before. Costs a step in an
+        index for each, however many deliveries they have."""
+        ...
+
+    def due(
+        self,
+        lane: Lane,
+        turn: Turn,
+        organ: str,
+        now: datetime,
+        skip: frozenset[int],
+        limit: int,
+    ) -> Sequence[Due]:
+        """Deliveries to one destination, as `heads` counts them, whose next_try has come (or lies
+        impossibly far ahead), oldest first, without those in `skip`. Cost does not grow with the
+        backlog."""
+        ...
+
+    async def pause(self, pause: Pause, now: datetime) -> None:
+        """Write down that a destination gets nothing but probes, or when its next probe is."""
+        ...
+
+    async def resume(self, lane: str, organ: str, now: datetime) -> bool:
+        """Write down that a pause is over. False if there was none."""
+        ...
+
+    def pauses(self) -> Sequence[Pause]:
+        """All destinations that are paused, longest first."""
         ...
 
     def blob(self, sha256: str) -> bytes:
@@ -242,8 +273,10 @@ class Store(Protocol):
         *,
         next_try: datetime | None = None,
         detail: str = "",
+        unknown: bool = False,
     ) -> State:
-        """Apply `states.step` to a delivery and journal it.
+        """Apply `states.step` to a delivery and journal it; `unknown`: of a deferral, that the axis
+        may have taken it.
 
         PUBLISH_CONFIRMED counts a copy and clears attempts (next_try: when a receipt is overdue);
         PUBLISH_DEFERRED counts an attempt (next_try: when to publish again; if the state is not
@@ -257,10 +290,11 @@ class Store(Protocol):
         """
         ...
 
-    async def sweep(self, now: datetime) -> tuple[int, int]:
+    async def sweep(self, now: datetime) -> Swept:
         """Decide and record in one transaction: overdue receipts go back to QUEUED, ended
-        lifetimes to UNDELIVERABLE (reason "expired"). Returns both counts; at most 1,000 rows
-        together, so call again while it returns that many."""
+        lifetimes to UNDELIVERABLE (reason "expired"), and of each delivery that passes its warning
+        deadline or its end the mailroom gets an event, once. At most 1,000 rows together, so call
+        again while it returns that many."""
         ...
 
     async def sweep_orphans(self, now: datetime) -> int:
@@ -314,7 +348,13 @@ class Store(Protocol):
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
         """Match a verified status by digest and signed From to a delivery; ResponseFor must agree.
         RECEIPT_VERIFIED (instant 4: acknowledged), its code goes into the history, the mailroom's
-        event is queued; all in one transaction."""
+        event is queued; all in one transaction. One about bytes that are not here is parked."""
+        ...
+
+    async def match_parked(self, now: datetime) -> Sequence[Receipt]:
+        """Look again at parked receipts that are due, at most 200: those whose document is here
+        now are applied, those older than 30 days given up and journalled. Returns those
+        applied."""
         ...
 
     async def note_request(self, receipt: Receipt) -> bool:

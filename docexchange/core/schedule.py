@@ -40,6 +40,10 @@ class Schedule:
             in one second.
         lifetime: how long a document is tried (72 h: between eFormidling's 24 h and Postfix's 5 d).
         lifetime_urgent: the same for Priority 3 and 4.
+        warn: without a receipt for so long, a person is warned while it is still tried (12 h:
+            when e-CODEX gives its first evidence of non-delivery).
+        warn_prompt: the same for Priority 1 and 2 (2 h: the third copy is unanswered, too).
+        warn_urgent: the same for Priority 3 and 4 (30 min: somebody still can telephone).
     """
 
     unconfirmed: tuple[timedelta, ...] = (
@@ -61,6 +65,9 @@ class Schedule:
     jitter: float = 0.2
     lifetime: timedelta = 72 * _HOUR
     lifetime_urgent: timedelta = 24 * _HOUR
+    warn: timedelta = 12 * _HOUR
+    warn_prompt: timedelta = 2 * _HOUR
+    warn_urgent: timedelta = 30 * _MINUTE
 
     def retry_in(self, attempts: int, spread: float) -> timedelta:
         """Wait after the `attempts`-th publish in a row that was not confirmed (counted from 1).
@@ -76,6 +83,12 @@ class Schedule:
     def lifetime_of(self, priority: int) -> timedelta:
         """How long a document of this Priority is tried."""
         return self.lifetime_urgent if priority in (3, 4) else self.lifetime
+
+    def warn_of(self, priority: int) -> timedelta:
+        """After how long without a receipt a person is warned of a document of this Priority."""
+        if priority in (3, 4):
+            return self.warn_urgent
+        return self.warn_prompt if priority in (1, 2) else self.warn
 
     @property
     def longest(self) -> timedelta:

@@ -17,10 +17,15 @@ REASONS: Mapping[Event, str] = {  # why a delivery is undeliverable, when nobody
     Event.LIFETIME_ENDED: "expired",
 }
 
+LATE = "late"  # reason of an acknowledged one: the receipt came after we had given up
+NO_RECEIPT = "no_receipt"  # at a deadline: the axis took it, the recipient has not answered
+NOT_TAKEN = "not_taken"  # at a deadline: the axis has not taken it
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The part of a delivery that events change; times aware UTC."""
+    """The part of a delivery that events change; times aware UTC. `deadline` is the next one: when
+    a person is to be warned, then `lifetime_ends`."""
 
     state: State
     reason: str
@@ -28,6 +33,7 @@ class Standing:
     copies: int
     next_try: datetime | None
     lifetime_ends: datetime | None
+    deadline: datetime | None
     last_error: str
     code: str
     code_conflict: bool
@@ -71,14 +77,31 @@ def after(
         case Event.PUBLISH_REFUSED | Event.CANCELLED | Event.LIFETIME_ENDED:
             return replace(new, reason=detail or REASONS[event], next_try=None)
         case Event.RECEIPT_VERIFIED:
-            return replace(new, reason="", next_try=None)
+            return replace(new, reason=_promptness(standing), next_try=None)
         case Event.RECEIPT_OVERDUE:
             return replace(new, next_try=now)
         case Event.ASKED_AGAIN:
             return replace(new, attempts=0, next_try=now)
         case Event.RELEASED:
             fresh = replace(new, reason="", attempts=0, copies=0)
-            return replace(fresh, next_try=now, lifetime_ends=next_try)
+            return replace(fresh, next_try=now, lifetime_ends=next_try, deadline=next_try)
+
+
+def warned(standing: Standing) -> Standing:
+    """What a delivery becomes when a person was warned of it: only its end is left to wait for."""
+    return replace(standing, deadline=standing.lifetime_ends)
+
+
+def missing(standing: Standing) -> str:
+    """What a delivery lacks at a deadline, as it stands then."""
+    return NO_RECEIPT if standing.copies else NOT_TAKEN
+
+
+def _promptness(standing: Standing) -> str:
+    """Reason of an acknowledged one: LATE when we had given up before the first receipt came."""
+    if standing.state is State.UNDELIVERABLE or standing.reason == LATE:
+        return LATE
+    return ""
 
 
 def _deadline(kind: Kind, at: datetime | None) -> datetime | None:

@@ -166,6 +166,14 @@ PROCESSING: Mapping[str, frozenset[StatusCode]] = {
 CHANGE_ANSWERS = frozenset({_C.CHANGE_AGREED, _C.CHANGE_REFUSED})
 
 
+CONFLICT = "CONFLICT"  # reason of a 02: the recipient has other content under that identity
+
+
+def says_conflict(code: str, note: str) -> bool:
+    """Whether a status is a node's 02 for a conflict; its Description begins with the reason."""
+    return code == _C.REJECTED and note.startswith(f"{CONFLICT}:")
+
+
 def may_say(current: str, code: StatusCode) -> bool:
     """Whether a receiving organ at `current` ("" at first) may send `code` next."""
     if code in CHANGE_ANSWERS:

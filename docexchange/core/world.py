@@ -14,6 +14,10 @@ from .ports import Directory, Keyring, Store
 from .schedule import Schedule
 
 
+def _nobody(_organ: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The surroundings of a node, passed to every flow function.
@@ -28,6 +32,7 @@ class World:
         random: jitter only.
         remote: organs whose documents are signed elsewhere, and the keys that sign them.
         schedule, limits: settings.
+        heard: told of each organ whose receipt came: it is alive.
     """
 
     store: Store
@@ -40,6 +45,7 @@ class World:
     schedule: Schedule = field(default_factory=Schedule)
     limits: Limits = field(default_factory=Limits)
     remote: Mapping[str, RemoteKey] = field(default_factory=dict)
+    heard: Callable[[str], None] = _nobody
 
     def spread(self) -> float:
         """A random number in -1..1 for jitter."""

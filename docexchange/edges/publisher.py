@@ -122,8 +122,9 @@ class Publisher:
                 raise
             raise _unknown("connection closed") from None
         except BROKEN as error:
+            late = isinstance(error, TimeoutError) and not session.lost.done()
             session.fail(NO_CONFIRM if isinstance(error, TimeoutError) else describe(error))
-            raise _unconfirmed(session.why, len(body)) from error
+            raise _unconfirmed(session.why, len(body), late=late) from error
         finally:
             session.in_flight -= len(body)
 
@@ -146,6 +147,7 @@ def _no_route(exchange: str, key: str) -> Deferred:
     return Deferred(
         f"the broker has no queue for {key} (NO_ROUTE): run `docexchange topology apply`",
         f"broker không có hàng đợi cho {key} (NO_ROUTE): chạy `docexchange topology apply`",
+        destination=True,
     )
 
 
@@ -153,14 +155,20 @@ def _full(key: str) -> Deferred:
     return Deferred(
         f"the broker refused {key} for now (nack): the queue is full",
         f"broker tạm từ chối {key} (nack): hàng đợi đầy",
+        destination=True,
     )
 
 
-def _unknown(why: str) -> Deferred:
-    return Deferred(f"not confirmed: {why}", f"broker chưa xác nhận: {why}")
+def _unknown(why: str, *, late: bool = False) -> Deferred:
+    return Deferred(
+        f"not confirmed: {why}",
+        f"broker chưa xác nhận: {why}",
+        unknown=True,
+        destination=late,  # the queue of this one hangs; the others fail with the session
+    )
 
 
-def _unconfirmed(why: str, size: int) -> Deferred | DeliveryRefused:
+def _unconfirmed(why: str, size: int, *, late: bool) -> Deferred | DeliveryRefused:
     """A channel that ends takes all that is in flight with it; only the cause is refused."""
     limit = TOO_LARGE.search(why)
     if limit and size > int(limit[1]):
@@ -168,4 +176,4 @@ def _unconfirmed(why: str, size: int) -> Deferred | DeliveryRefused:
             f"{size:,} bytes; the broker takes at most {int(limit[1]):,} (max_message_size)",
             f"{size:,} byte; broker chỉ nhận tối đa {int(limit[1]):,} (max_message_size)",
         )
-    return _unknown(why)
+    return _unknown(why, late=late)

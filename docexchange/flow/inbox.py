@@ -27,7 +27,7 @@ from ..core.events import inbox_message
 from ..core.model import Acceptance, Arrival, Kept
 from ..core.policy import Disposition, dispose, is_secret, sender_is_proven
 from ..core.ports import Incoming
-from ..core.states import StatusCode
+from ..core.states import CONFLICT, StatusCode
 from ..core.world import World
 from . import receipts
 from .offload import DIGEST_BYTES, aside, is_heavy
@@ -144,7 +144,8 @@ async def _accept(
     acceptance = await world.store.accept(arrival, answer)
     if acceptance is Acceptance.CONFLICT:
         why = f"{document.document_id} of {document.sender.organ_id} is here with other content"
-        return await _quarantine(envelope, report, "CONFLICT", why, world, now)
+        log.error("conflict", organ=envelope.organ, why=why, sha256=envelope.sha256)
+        return await _quarantine(envelope, report, CONFLICT, why, world, now)
     if acceptance is Acceptance.DUPLICATE:  # two copies were in hand at once
         return Outcome.ANSWERED_AGAIN
     log.info("arrived", tracking_id=arrival.tracking_id, organ=envelope.organ, sender=report.sender)

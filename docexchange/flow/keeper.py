@@ -9,8 +9,9 @@ from datetime import datetime
 
 import structlog
 
+from ..core.model import Deadline
 from ..core.world import World
-from . import inbox, remote
+from . import inbox, receipts, remote
 
 log = structlog.get_logger()
 
@@ -22,20 +23,35 @@ async def keep(*, world: World, now: datetime) -> None:
     """Do what is due by time; cheap when nothing is.
 
     When this returns, every delivery whose receipt is overdue waits to be sent again, every one
-    whose lifetime ended is undeliverable, every document that waited too long for its signature
-    has expired, and every held envelope that is due was judged again.
+    whose lifetime ended is undeliverable, the mailrooms of those and of the late ones are told,
+    every parked receipt whose document is here is applied, every document that waited too long
+    for its signature has expired, and every held envelope that is due was judged again.
 
     Raises:
         StoreError: what was decided before it stays decided.
     """
     while True:
-        overdue, ended = await world.store.sweep(now)
-        if overdue or ended:
-            log.info("swept", overdue=overdue, lifetime_ended=ended)
-        if overdue + ended < SWEEP_ROWS:
+        swept = await world.store.sweep(now)
+        if swept.overdue:
+            log.info("swept", overdue=swept.overdue)
+        for deadline in swept.deadlines:
+            _tell(deadline)
+        if swept.overdue + len(swept.deadlines) < SWEEP_ROWS:
             break
+    await receipts.match_parked(world=world, now=now)
     await remote.expire(world=world, now=now)
     await recheck(world=world, now=now)
+
+
+def _tell(deadline: Deadline) -> None:
+    """The operator's line of what the sender's mailroom gets as an event."""
+    log.warning(
+        "undeliverable" if deadline.final else "late",
+        tracking_id=deadline.tracking_id,
+        number="/".join(part for part in (deadline.number, deadline.notation) if part),
+        to=deadline.organ,
+        reason=deadline.reason,
+    )
 
 
 async def tidy(*, world: World, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
     submit    checks -> envelopes.pack -> store.submit      COMMIT == queued
               checks -> remote.hold                         COMMIT == waiting for its signature
-    Sender    store.due -> broker.publish (confirm) -> store.record      COMMIT == sent
+    Sender    store.heads, due -> broker.publish (confirm) -> store.record      COMMIT == sent
 
 Receipts and statuses leave through the same Sender: one queue, one sender, one retry rule.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -22,17 +22,22 @@ from envelopes.pack import with_trace
 from keys.remote import RemoteKey
 
 from ..core.errors import Deferred, DeliveryRefused, NotFound, SubmissionRefused
-from ..core.model import Due, MailroomMessage, Origin, Submission, Submitted
+from ..core.model import Due, Head, MailroomMessage, Origin, Pause, Submission, Submitted
+from ..core.pacing import Turn
 from ..core.policy import check_content, check_recipients, check_secrecy, check_sender
 from ..core.ports import Broker, Clock
 from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
 from ..core.world import World
 from . import remote
+from .destinations import Change, Destinations
 from .offload import aside, is_heavy_document
 from .signing import signed
 
 log = structlog.get_logger()
+
+HEADS = 128  # destinations looked at in one visit of a lane; bounds the time of a `pump`
+REFILL = 8  # places of a busy destination that are filled together
 
 Reply = Callable[[Submitted], MailroomMessage]
 
@@ -107,6 +112,7 @@ async def submit(
         priority=document.priority,
         submitted_at=now,
         lifetime_ends=now + world.schedule.lifetime_of(document.priority),
+        warn_at=now + world.schedule.warn_of(document.priority),
         content_sha256=digest,
         origin=origin,
     )
@@ -160,22 +166,32 @@ async def _sign(document: Document, world: World, now: datetime) -> bytes:
 class Sender:
     """Publishes what is due and records what became of it.
 
-    `pump` starts publishes up to a window and returns at once; `drain` waits for those in hand.
-    Lanes have windows of their own, so that small receipts never wait behind large bodies.
+    `pump` starts publishes and returns at once; `drain` waits for those in hand. Lanes have
+    windows of their own, so that small receipts never wait behind large bodies; within a lane the
+    destinations take turns, and of each what is new and what is sent again. How much each may have
+    in hand is for `destinations` to say.
 
     Args:
         world: surroundings of the node.
         broker: the axis.
         clock: read when a publish ends, since the deadline of a receipt runs from the confirm.
-        window: outstanding confirms per lane.
+        window: outstanding confirms per lane; one destination gets half of it when it is alone.
     """
 
-    def __init__(self, world: World, broker: Broker, clock: Clock, window: int = 64) -> None:
+    def __init__(self, world: World, broker: Broker, clock: Clock, window: int = 128) -> None:
         self._world = world
         self._broker = broker
         self._clock = clock
-        self._window = window
-        self._in_hand: dict[Lane, dict[int, asyncio.Task[None]]] = {lane: {} for lane in Lane}
+        self._tasks: dict[int, tuple[Due, asyncio.Task[None]]] = {}
+        self._destinations = Destinations(world.spread, window)
+        self._destinations.restore(world.store.pauses())
+        self._after: dict[tuple[Lane, Turn], str] = {}
+        self._turns = tuple(Turn)
+        self.unfinished = False  # some destinations were not looked at: call `pump` again
+
+    def heard(self, organ: str) -> None:
+        """A receipt of an organ came: it is not silent."""
+        self._destinations.heard(organ)
 
     def pump(self, now: datetime) -> int:
         """Start publishing what is due; returns how many were started.
@@ -183,27 +199,74 @@ class Sender:
         Raises:
             StoreError: of the reading, or of a publish that ended since the last call.
         """
-        started = 0
-        for lane, in_hand in self._in_hand.items():
-            self._reap(in_hand)
-            free = self._window - len(in_hand)
-            if free < self._window // 2:  # refill in batches: one query serves many
-                continue
-            for due in self._world.store.due(lane, now, frozenset(in_hand), free):
-                in_hand[due.delivery_id] = asyncio.create_task(self._send(due))
-                started += 1
-        return started
+        self._reap()
+        self._turns = self._turns[::-1]
+        self.unfinished = False
+        return sum(self._fill(lane, now) for lane in Lane)
 
     async def drain(self) -> None:
         """Wait until nothing is in hand. Raises StoreError if a record failed."""
-        for in_hand in self._in_hand.values():
-            while in_hand:
-                await asyncio.wait(in_hand.values())
-                self._reap(in_hand)
+        while self._tasks:
+            await asyncio.wait([task for _, task in self._tasks.values()])
+            self._reap()
 
-    def _reap(self, in_hand: dict[int, asyncio.Task[None]]) -> None:
-        for delivery_id in [key for key, task in in_hand.items() if task.done()]:
-            in_hand.pop(delivery_id).result()
+    def _reap(self) -> None:
+        for due, task in [each for each in self._tasks.values() if each[1].done()]:
+            del self._tasks[due.delivery_id]
+            self._destinations.ended(due)
+            task.result()
+
+    def _fill(self, lane: Lane, now: datetime) -> int:
+        """Give the free places of a lane to new and repeated deliveries in halves; what one half
+        leaves over is the other's."""
+        free = self._destinations.free(lane, now)
+        if free <= 0:
+            return 0
+        half = (free + 1) // 2
+        first, second = self._turns
+        started = self._visit(lane, first, now, half)
+        more = started == half
+        started += self._visit(lane, second, now, free - started)
+        if more and started < free:
+            started += self._visit(lane, first, now, free - started)
+        return started
+
+    def _visit(self, lane: Lane, turn: Turn, now: datetime, most: int) -> int:
+        """Go on from destination to destination where the last visit stopped for want of places;
+        each gets what it has room for."""
+        heads = self._heads(lane, turn)
+        started = 0
+        for head in heads:
+            if started >= most:
+                return started
+            self._after[lane, turn] = head.organ
+            started += self._serve(lane, turn, head, now, most - started)
+        if len(heads) < HEADS:
+            self._after[lane, turn] = ""  # everybody had a turn
+        elif turn is Turn.FRESH:
+            self.unfinished = True
+        return started
+
+    def _heads(self, lane: Lane, turn: Turn) -> list[Head]:
+        store, after = self._world.store, self._after.get((lane, turn), "")
+        heads = list(store.heads(lane, turn, after, HEADS))
+        if after and len(heads) < HEADS:
+            rest = store.heads(lane, turn, "", HEADS - len(heads))
+            heads += [head for head in rest if head.organ <= after]
+        return heads
+
+    def _serve(self, lane: Lane, turn: Turn, head: Head, now: datetime, most: int) -> int:
+        if now < head.first and head.last <= now + self._world.schedule.longest:
+            return 0
+        room = self._destinations.room(lane, head.organ, turn, now)
+        if room < min(self._destinations.in_hand(lane, head.organ), REFILL) or not room:
+            return 0  # in batches: one query serves several
+        skip = self._destinations.numbers(lane, head.organ)
+        found = self._world.store.due(lane, turn, head.organ, now, skip, min(room, most))
+        for due in found:
+            self._destinations.started(due)
+            self._tasks[due.delivery_id] = due, asyncio.create_task(self._send(due))
+        return len(found)
 
     async def _send(self, due: Due) -> None:
         world = self._world
@@ -214,7 +277,9 @@ class Sender:
             now, why = self._clock.now(), refused.both
             await world.store.record(due.delivery_id, Event.PUBLISH_REFUSED, now, detail=why)
         except Deferred as deferred:
-            await self._defer(due, deferred)
+            now = self._clock.now()
+            await self._defer(due, deferred, now)
+            await self._write(self._destinations.failed(due, deferred, now), now)
         else:
             now = self._clock.now()
             await world.store.record(
@@ -223,6 +288,7 @@ class Sender:
                 now,
                 next_try=now + world.schedule.receipt_in(due.copies + 1, world.spread()),
             )
+            await self._write(self._destinations.confirmed(due, now), now)
 
     async def _publish(self, due: Due) -> None:
         headers = {
@@ -233,10 +299,24 @@ class Sender:
         data = self._world.store.blob(due.sha256)
         await self._broker.publish(due.lane, due.to_organ, data, headers)
 
-    async def _defer(self, due: Due, deferred: Deferred) -> None:
-        now = self._clock.now()
+    async def _defer(self, due: Due, deferred: Deferred, now: datetime) -> None:
         again = now + self._world.schedule.retry_in(due.attempts + 1, self._world.spread())
         log.info("deferred", tracking_id=due.tracking_id, to=due.to_organ, why=str(deferred))
         await self._world.store.record(
-            due.delivery_id, Event.PUBLISH_DEFERRED, now, next_try=again, detail=deferred.both
+            due.delivery_id,
+            Event.PUBLISH_DEFERRED,
+            now,
+            next_try=again,
+            detail=deferred.both,
+            unknown=deferred.unknown,
         )
+
+    async def _write(self, changes: Sequence[Change], now: datetime) -> None:
+        for change in changes:
+            names = {"lane": change.lane, "organ": change.organ}
+            if isinstance(change, Pause):
+                log.warning("paused", **names, why=change.why, probe_at=str(change.probe_at))
+                await self._world.store.pause(change, now)
+            else:
+                log.info("resumed", **names)
+                await self._world.store.resume(change.lane, change.organ, now)

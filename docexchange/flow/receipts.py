@@ -28,7 +28,7 @@ from ..core.model import (
     Submitted,
 )
 from ..core.schedule import Lane
-from ..core.states import Kind, StatusCode, may_say
+from ..core.states import Kind, StatusCode, may_say, says_conflict
 from ..core.world import World
 from .signing import signed
 
@@ -295,10 +295,27 @@ async def apply(receipt: Receipt, *, world: World) -> ReceiptOutcome:
         known = await world.store.note_request(receipt)
         return ReceiptOutcome.APPLIED if known else ReceiptOutcome.BAD_RECEIPT
     outcome = await world.store.apply_receipt(receipt)
-    if outcome is ReceiptOutcome.BAD_RECEIPT:
-        log.warning("bad_receipt", sender=receipt.from_organ, document_id=receipt.document_id)
-    else:
-        log.info(
-            "acknowledged", sender=receipt.from_organ, code=receipt.code, outcome=outcome.value
+    if outcome is not ReceiptOutcome.DUPLICATE and says_conflict(receipt.code, receipt.note):
+        log.error(
+            "conflict_reported",
+            by=receipt.from_organ,
+            document_id=receipt.document_id,
+            received=receipt.received_sha256,
+            why=receipt.note,
         )
+    names = {"sender": receipt.from_organ, "document_id": receipt.document_id}
+    if outcome is ReceiptOutcome.BAD_RECEIPT:
+        log.warning("bad_receipt", **names)
+    elif outcome is ReceiptOutcome.PARKED:
+        log.warning("receipt_parked", received=receipt.received_sha256, **names)
+    else:
+        world.heard(receipt.from_organ)
+        log.info("acknowledged", code=receipt.code, outcome=outcome.value, **names)
     return outcome
+
+
+async def match_parked(*, world: World, now: datetime) -> None:
+    """Apply the parked receipts whose documents are here now. Raises StoreError."""
+    for receipt in await world.store.match_parked(now):
+        world.heard(receipt.from_organ)
+        log.info("receipt_matched", sender=receipt.from_organ, document_id=receipt.document_id)

@@ -221,6 +221,7 @@ def _submission(view: PendingView, data: bytes, world: World, now: datetime) -> 
         priority=view.priority,
         submitted_at=now,
         lifetime_ends=now + world.schedule.lifetime_of(view.priority),
+        warn_at=now + world.schedule.warn_of(view.priority),
         content_sha256=view.content_sha256,
         origin=view.origin,
     )

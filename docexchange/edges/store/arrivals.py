@@ -33,7 +33,7 @@ _FIND = Query(
 )
 _NAMED = Query(select(_a).where(_a.c.tracking_id == bindparam("tracking_id")))
 _SAME_IDENTITY = Query(
-    select(_a.c.sha256, _a.c.code).where(
+    select(_a.c.tracking_id, _a.c.sha256, _a.c.code).where(
         _a.c.organ == bindparam("organ"),
         _a.c.from_organ == bindparam("from_organ"),
         _a.c.document_id == bindparam("document_id"),
@@ -67,7 +67,9 @@ def accept(transaction: Transaction, arrival: Arrival, receipt: Submission) -> A
     connection = transaction.connection
     if find(connection, arrival.organ, arrival.sha256) is not None:
         return Acceptance.DUPLICATE
-    if _contradicts(connection, arrival):
+    contradicted = _contradicts(connection, arrival)
+    if contradicted is not None:
+        _note_conflict(transaction, arrival, contradicted)
         return Acceptance.CONFLICT
     at = arrival.arrived_at
     blob_id = blobs.put(transaction, arrival.sha256, arrival.data, at)
@@ -117,10 +119,25 @@ def subject(transaction: Transaction, row: Row) -> Subject:
     )
 
 
-def _contradicts(connection: Connection, arrival: Arrival) -> bool:
-    """Whether another content was accepted under this identity and has not ended."""
+def _note_conflict(transaction: Transaction, arrival: Arrival, accepted: Row) -> None:
+    """The line with both digests, at the first copy; the envelope itself goes to quarantine."""
+    if kept.is_quarantined(transaction.connection, arrival.organ, arrival.sha256):
+        return
+    transaction.note(
+        "conflict",
+        accepted["tracking_id"],
+        arrival.arrived_at,
+        organ=arrival.organ,
+        sender=arrival.from_organ,
+        accepted=accepted["sha256"],
+        sha256=arrival.sha256,
+    )
+
+
+def _contradicts(connection: Connection, arrival: Arrival) -> Row | None:
+    """The arrival of other content that was accepted under this identity and has not ended."""
     if arrival.business not in EDITIONS or not arrival.document_id:
-        return False
+        return None
     rows = connection.rows(
         _SAME_IDENTITY,
         organ=arrival.organ,
@@ -128,7 +145,7 @@ def _contradicts(connection: Connection, arrival: Arrival) -> bool:
         document_id=arrival.document_id,
         business=arrival.business,
     )
-    return any(row["code"] not in ENDED for row in rows)
+    return next((row for row in rows if row["code"] not in ENDED), None)
 
 
 def _columns(arrival: Arrival, code: str) -> dict[str, object]:

@@ -47,7 +47,10 @@ _LINKED = tuple(
     for own, keys in (
         (
             _b.c.id,
-            [one.c.blob_id for one in (tables.submissions, tables.arrivals, tables.receipts)],
+            [
+                one.c.blob_id
+                for one in (tables.submissions, tables.arrivals, tables.receipts, tables.parked)
+            ],
         ),
         (_b.c.sha256, [tables.kept.c.blob, tables.mailroom_messages.c.blob]),
     )

@@ -1,9 +1,9 @@
 """Deliveries (lượt gửi): every change of a row follows `core.standing` and is written by `move`.
 
-    due      what is to be published now
     record   what became of a publish, or what an operator decided
-    sweep    what time decided: overdue receipts, ended lifetimes
+    sweep    what time decided: overdue receipts, deadlines
 
+What is due to be published is found by `lanes`.
 Answers about one arrival leave in the order they were said: while an earlier one is queued, a
 later one is `waiting` and not due.
 """
@@ -16,10 +16,9 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, update
 
 from ...core.errors import NotFound
-from ...core.events import Recipient, Subject, transport_event
-from ...core.model import Due
-from ...core.schedule import Lane
-from ...core.standing import Standing, after
+from ...core.events import Passed, Recipient, Subject, rfc3339, transport_event
+from ...core.model import Deadline, Swept
+from ...core.standing import Standing, after, missing, warned
 from ...core.states import Event, Kind, State
 from . import tables
 from .database import Connection, Query, Row, maybe_micros, maybe_moment, micros
@@ -28,21 +27,6 @@ from .transaction import Transaction
 SWEEP_ROWS = 1000  # rows that one sweep decides: the writer serves others between two of them
 
 _d, _s = tables.deliveries, tables.submissions
-
-_DUE_NOW = Query(
-    select(_d, _s.c.tracking_id, _s.c.sha256, _s.c.size)
-    .join_from(_d, _s)
-    .where(tables.DUE, _d.c.lane == bindparam("lane"), _d.c.next_try <= bindparam("now"))
-    .order_by(_d.c.next_try, _d.c.id)
-    .limit(bindparam("most"))
-)
-_DUE_FAR = Query(
-    select(_d, _s.c.tracking_id, _s.c.sha256, _s.c.size)
-    .join_from(_d, _s)
-    .where(tables.DUE, _d.c.lane == bindparam("lane"), _d.c.next_try > bindparam("far"))
-    .order_by(_d.c.next_try, _d.c.id)
-    .limit(bindparam("most"))
-)
 
 
 def loaded() -> Select[Any]:
@@ -58,8 +42,11 @@ _OVERDUE = Query(
 _OVERDUE_FAR = Query(
     loaded().where(tables.OVERDUE, _d.c.next_try > bindparam("far")).limit(bindparam("most"))
 )
-_ENDED = Query(
-    loaded().where(tables.ALIVE, _d.c.lifetime_ends <= bindparam("now")).limit(bindparam("most"))
+_DEADLINES = Query(
+    loaded().where(tables.ALIVE, _d.c.deadline <= bindparam("now")).limit(bindparam("most"))
+)
+_WARNED = Query(
+    update(_d).where(_d.c.id == bindparam("delivery_id")).values(deadline=bindparam("next_one"))
 )
 _CHANGED = (
     "state",
@@ -68,6 +55,7 @@ _CHANGED = (
     "copies",
     "next_try",
     "lifetime_ends",
+    "deadline",
     "last_error",
     "code",
     "code_conflict",
@@ -107,27 +95,11 @@ def standing_of(row: Row) -> Standing:
         row["copies"],
         maybe_moment(row["next_try"]),
         maybe_moment(row["lifetime_ends"]),
+        maybe_moment(row["deadline"]),
         row["last_error"],
         row["code"],
         bool(row["code_conflict"]),
     )
-
-
-def due(
-    connection: Connection,
-    lane: Lane,
-    now: datetime,
-    longest: timedelta,
-    skip: frozenset[int],
-    limit: int,
-) -> list[Due]:
-    """Deliveries to publish now, oldest first; a next try further ahead than `longest` was set
-    by a broken clock and counts as come."""
-    most = limit + len(skip)
-    rows = connection.rows(_DUE_NOW, lane=lane.value, now=micros(now), most=most)
-    if len(rows) < most:
-        rows += connection.rows(_DUE_FAR, lane=lane.value, far=micros(now + longest), most=most)
-    return [_due(row) for row in rows if row["id"] not in skip][:limit]
 
 
 def record(
@@ -137,8 +109,11 @@ def record(
     now: datetime,
     next_try: datetime | None,
     detail: str,
+    *,
+    unknown: bool = False,
 ) -> State:
-    """Apply an event to a delivery by its number.
+    """Apply an event to a delivery by its number; `unknown`: of a deferral, the axis may have
+    taken it, and its line says so.
 
     Raises:
         NotFound: no such delivery.
@@ -148,12 +123,19 @@ def record(
     if row is None:
         raise NotFound(f"no delivery {delivery_id}")
     new = after(standing_of(row), Kind(row["kind"]), event, now, next_try=next_try, detail=detail)
-    move(transaction, row, event, new, now, detail=detail)
+    outcome = "unknown" if unknown else ""
+    move(transaction, row, event, new, now, detail=detail, outcome=outcome)
     return new.state
 
 
 def move(
-    transaction: Transaction, row: Row, event: Event, new: Standing, now: datetime, **facts: object
+    transaction: Transaction,
+    row: Row,
+    event: Event,
+    new: Standing,
+    now: datetime,
+    passed: Passed | None = None,
+    **facts: object,
 ) -> None:
     """Write the standing that follows an event, its journal line and the mailroom's event.
 
@@ -163,6 +145,7 @@ def move(
         event: what happened.
         new: its standing after it.
         now: when.
+        passed: the deadline that caused it, for the mailroom's event.
         facts: more for the journal line.
     """
     transaction.connection.run(
@@ -174,6 +157,7 @@ def move(
         copies=new.copies,
         next_try=maybe_micros(new.next_try),
         lifetime_ends=maybe_micros(new.lifetime_ends),
+        deadline=maybe_micros(new.deadline),
         last_error=new.last_error,
         code=new.code,
         code_conflict=int(new.code_conflict),
@@ -191,7 +175,7 @@ def move(
     if row["state"] == new.state.value:
         return
     if row["kind"] == Kind.DOCUMENT:
-        _announce(transaction, row, new, now)
+        _announce(transaction, row, new, now, passed)
     elif row["answers"] is not None and row["state"] == State.QUEUED:
         let_next_go(transaction, row["answers"])
 
@@ -225,24 +209,57 @@ def has_queued_answer(connection: Connection, answers: int) -> bool:
     return first is not None and first["id"] is not None
 
 
-def sweep(transaction: Transaction, now: datetime, longest: timedelta) -> tuple[int, int]:
-    """Decide what time has decided; (overdue receipts, ended lifetimes)."""
+def sweep(transaction: Transaction, now: datetime, longest: timedelta) -> Swept:
+    """Decide what time has decided."""
     connection = transaction.connection
-    ended = connection.rows(_ENDED, now=micros(now), most=SWEEP_ROWS)
-    for row in ended:
-        _pass_time(transaction, row, Event.LIFETIME_ENDED, now)
-    most = SWEEP_ROWS - len(ended)
+    late = connection.rows(_DEADLINES, now=micros(now), most=SWEEP_ROWS)
+    deadlines = tuple(_pass_deadline(transaction, row, now) for row in late)
+    most = SWEEP_ROWS - len(late)
     overdue = connection.rows(_OVERDUE, now=micros(now), most=most)
     far = micros(now + longest)
     overdue += connection.rows(_OVERDUE_FAR, far=far, most=most - len(overdue))
     for row in overdue:
-        _pass_time(transaction, row, Event.RECEIPT_OVERDUE, now)
-    return len(overdue), len(ended)
+        new = after(standing_of(row), Kind.DOCUMENT, Event.RECEIPT_OVERDUE, now)
+        move(transaction, row, Event.RECEIPT_OVERDUE, new, now)
+    return Swept(len(overdue), deadlines)
 
 
-def _pass_time(transaction: Transaction, row: Row, event: Event, now: datetime) -> None:
-    new = after(standing_of(row), Kind(row["kind"]), event, now)
-    move(transaction, row, event, new, now)
+def _pass_deadline(transaction: Transaction, row: Row, now: datetime) -> Deadline:
+    """End a lifetime, or warn that it will end; once each."""
+    standing = standing_of(row)
+    ends = standing.lifetime_ends
+    final = ends is not None and ends <= now
+    reason = missing(standing)
+    at = (ends if final else standing.deadline) or now
+    passed = Passed(final, reason, at)
+    if final:
+        new = after(standing, Kind.DOCUMENT, Event.LIFETIME_ENDED, now)
+        move(transaction, row, Event.LIFETIME_ENDED, new, now, passed, reason=reason)
+    else:
+        _warn(transaction, row, standing, passed, now)
+    return Deadline(
+        row["tracking_id"], row["number"], row["notation"], row["to_organ"], final, reason, at
+    )
+
+
+def _warn(
+    transaction: Transaction, row: Row, standing: Standing, passed: Passed, now: datetime
+) -> None:
+    new = warned(standing)
+    transaction.connection.run(_WARNED, delivery_id=row["id"], next_one=maybe_micros(new.deadline))
+    transaction.note(
+        "deadline_warned",
+        row["tracking_id"],
+        now,
+        delivery=row["id"],
+        organ=row["to_organ"],
+        state=new.state.value,
+        reason=passed.reason,
+        copies=new.copies,
+        detail=new.last_error,
+        until=rfc3339(new.lifetime_ends) if new.lifetime_ends else None,
+    )
+    _announce(transaction, row, new, now, passed)
 
 
 def snapshot(
@@ -276,7 +293,9 @@ def snapshot(
     return subject, recipient, {each["state"]: each["count"] for each in counts}
 
 
-def _announce(transaction: Transaction, row: Row, new: Standing, now: datetime) -> None:
+def _announce(
+    transaction: Transaction, row: Row, new: Standing, now: datetime, passed: Passed | None
+) -> None:
     vhost = transaction.node.mailroom_of(row["from_organ"])
     if vhost is None:
         return
@@ -289,19 +308,6 @@ def _announce(transaction: Transaction, row: Row, new: Standing, now: datetime) 
         vhost=vhost,
         source=transaction.node.source,
         at=now,
+        passed=passed,
     )
     transaction.post(message, now)
-
-
-def _due(row: Row) -> Due:
-    return Due(
-        delivery_id=row["id"],
-        tracking_id=row["tracking_id"],
-        kind=Kind(row["kind"]),
-        lane=Lane(row["lane"]),
-        to_organ=row["to_organ"],
-        sha256=row["sha256"],
-        size=row["size"],
-        attempts=row["attempts"],
-        copies=row["copies"],
-    )

@@ -140,6 +140,12 @@ def resolve(transaction: Transaction, organ: str, sha256: str, outcome: str) -> 
     return number
 
 
+def is_quarantined(connection: Connection, organ: str, sha256: str) -> bool:
+    """Whether these bytes wait in quarantine for a person."""
+    row = connection.one(_FIND, sha256=sha256, organ=organ)
+    return row is not None and row["state"] == QUARANTINED
+
+
 def attempt(transaction: Transaction, sha256: str, now: datetime) -> int:
     """Count a redelivered message; which attempt this is, from 1."""
     counted = transaction.connection.rows(_COUNT, digest=sha256, now=micros(now))

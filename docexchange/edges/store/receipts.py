@@ -1,21 +1,23 @@
 """Receipts: verified statuses of other organs, about documents of ours or (13) about arrivals.
 
-A receipt is matched by the digest of the exact bytes it speaks of and by its signed From. What
-fits nothing is journalled with its reason and changes nothing.
+A receipt is matched by the digest of the exact bytes it speaks of and by its signed From. One that
+speaks of bytes that are not here is parked and matched when they are; any other that fits nothing
+is journalled with its reason and changes nothing.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import bindparam, func, select
 
 from ...core.events import request_event, status_event
 from ...core.model import Receipt, ReceiptOutcome
 from ...core.standing import Standing, after
-from ...core.states import Event, Kind, fold
-from . import arrivals, blobs, tables
+from ...core.states import CONFLICT, Event, Kind, State, fold, says_conflict
+from . import arrivals, blobs, parked, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .deliveries import loaded, move, snapshot, standing_of
 from .transaction import Transaction
@@ -33,6 +35,25 @@ _ABOUT = Query(
     )
     .limit(1)
 )
+_OURS = Query(
+    select(_s.c.id)
+    .where(
+        _s.c.blob_id == tables.blob_of(bindparam("sha256")),
+        _s.c.kind == tables.word(Kind.DOCUMENT),
+    )
+    .limit(1)
+)
+_NAMED = Query(
+    loaded()
+    .where(
+        tables.IDENTIFIED,
+        _s.c.from_organ == bindparam("from_organ"),
+        _s.c.document_id == bindparam("document_id"),
+        _d.c.to_organ == bindparam("organ"),
+    )
+    .order_by(_d.c.id.desc())
+    .limit(1)
+)
 _HISTORY = Query(
     select(func.coalesce(_r.c.signed_at, _r.c.recorded_at).label("at"), _r.c.id, _r.c.code).where(
         _r.c.delivery_id == bindparam("delivery_id")
@@ -46,6 +67,8 @@ def apply(transaction: Transaction, receipt: Receipt) -> ReceiptOutcome:
     if connection.one(_KNOWN, sha256=receipt.sha256) is not None:
         return ReceiptOutcome.DUPLICATE
     row = connection.one(_ABOUT, received_sha256=receipt.received_sha256, organ=receipt.from_organ)
+    if row is None and _may_fit_later(connection, receipt):
+        return _park(transaction, receipt)
     why = _why_not(row, receipt)
     if row is None or why:
         _note_bad(transaction, receipt, why)
@@ -56,10 +79,35 @@ def apply(transaction: Transaction, receipt: Receipt) -> ReceiptOutcome:
     )
     code, conflict = _folded(connection, row["id"])
     new = replace(acknowledged, code=code, code_conflict=conflict)
-    facts = {"code": receipt.code, "sha256": receipt.sha256}
-    move(transaction, row, Event.RECEIPT_VERIFIED, new, receipt.arrived_at, **facts)
+    move(
+        transaction,
+        row,
+        Event.RECEIPT_VERIFIED,
+        new,
+        receipt.arrived_at,
+        code=receipt.code,
+        sha256=receipt.sha256,
+        late=True if row["state"] == State.UNDELIVERABLE else None,
+        alarm=CONFLICT if says_conflict(receipt.code, receipt.note) else None,
+    )
     _announce(transaction, row, new, receipt)
     return ReceiptOutcome.APPLIED
+
+
+def match_parked(transaction: Transaction, now: datetime) -> list[Receipt]:
+    """Apply what was parked and fits now; gives up what has waited too long. Those applied."""
+    applied = []
+    for row, receipt in parked.due(transaction, now):
+        if transaction.connection.one(_OURS, sha256=receipt.received_sha256) is not None:
+            parked.drop(transaction, row)
+            recorded = replace(receipt, arrived_at=now)  # the line before says when it came
+            if apply(transaction, recorded) is ReceiptOutcome.APPLIED:
+                applied.append(recorded)
+            else:
+                blobs.forget(transaction, receipt.sha256)
+        elif not parked.put_off(transaction, row, now):
+            _note_bad(transaction, replace(receipt, arrived_at=now), _why_not(None, receipt))
+    return applied
 
 
 def note_request(transaction: Transaction, receipt: Receipt) -> bool:
@@ -77,6 +125,48 @@ def note_request(transaction: Transaction, receipt: Receipt) -> bool:
     transaction.note("requested", row["tracking_id"], receipt.arrived_at, **facts)
     _announce_request(transaction, row, receipt)
     return True
+
+
+def _may_fit_later(connection: Connection, receipt: Receipt) -> bool:
+    """Whether it speaks of bytes that are not here and may come yet."""
+    if not receipt.received_sha256:
+        return False
+    if connection.one(_OURS, sha256=receipt.received_sha256) is not None:
+        return False
+    return parked.is_parked(connection, receipt.sha256) or parked.has_room(
+        connection, receipt.from_organ
+    )
+
+
+def _park(transaction: Transaction, receipt: Receipt) -> ReceiptOutcome:
+    if parked.is_parked(transaction.connection, receipt.sha256):
+        return ReceiptOutcome.PARKED
+    parked.park(transaction, receipt)
+    if says_conflict(receipt.code, receipt.note):
+        _report_conflict(transaction, receipt)
+    return ReceiptOutcome.PARKED
+
+
+def _report_conflict(transaction: Transaction, receipt: Receipt) -> None:
+    """A recipient got, under the name of a document of ours, bytes that we do not have: tell the
+    mailroom of that document. Its delivery stays as it is."""
+    row = transaction.connection.one(
+        _NAMED,
+        from_organ=receipt.to_organ,
+        document_id=receipt.document_id,
+        organ=receipt.from_organ,
+    )
+    transaction.note(
+        "conflict_reported",
+        row["tracking_id"] if row else "",
+        receipt.arrived_at,
+        organ=receipt.from_organ,
+        sha256=receipt.sha256,
+        received=receipt.received_sha256,
+        detail=receipt.note,
+    )
+    if row is not None:
+        _announce(transaction, row, standing_of(row), receipt)
 
 
 def _why_not(row: Row | None, receipt: Receipt) -> str:

@@ -4,7 +4,7 @@ Every write is an operation of the one writer thread (`writer`), durable when it
 journal line in the same transaction. Reads run on a connection of the calling thread and see what
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
-    submissions signings deliveries receipts arrivals kept
+    submissions signings deliveries lanes pauses receipts parked arrivals kept
     handover blobs journal forgetting views naming
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
@@ -29,12 +29,14 @@ from ...core.model import (
     ArrivalView,
     DocumentView,
     Due,
+    Head,
     JournalLine,
     Kept,
     KeptView,
     MailroomMessage,
     Origin,
     Outgoing,
+    Pause,
     Pending,
     PendingView,
     Receipt,
@@ -42,7 +44,9 @@ from ...core.model import (
     SigningOutcome,
     Submission,
     Submitted,
+    Swept,
 )
+from ...core.pacing import Turn
 from ...core.schedule import Lane
 from ...core.states import Event, State
 from . import (
@@ -52,6 +56,9 @@ from . import (
     forgetting,
     handover,
     journal,
+    lanes,
+    parked,
+    pauses,
     receipts,
     signings,
     submissions,
@@ -186,8 +193,30 @@ class SqlStore:
     ) -> Submitted | None:
         return submissions.find(self._reader, origin, identity, content_sha256)
 
-    def due(self, lane: Lane, now: datetime, skip: frozenset[int], limit: int) -> Sequence[Due]:
-        return deliveries.due(self._reader, lane, now, self._longest, skip, limit)
+    def heads(self, lane: Lane, turn: Turn, after: str, limit: int) -> Sequence[Head]:
+        return lanes.heads(self._reader, lane, turn, after, limit)
+
+    def due(
+        self,
+        lane: Lane,
+        turn: Turn,
+        organ: str,
+        now: datetime,
+        skip: frozenset[int],
+        limit: int,
+    ) -> Sequence[Due]:
+        return lanes.due(self._reader, lane, turn, organ, now, self._longest, skip, limit)
+
+    async def pause(self, pause: Pause, now: datetime) -> None:
+        await self._writer.write("pause", lambda work: pauses.pause(work, pause, now))
+
+    async def resume(self, lane: str, organ: str, now: datetime) -> bool:
+        return await self._writer.write(
+            "resume", lambda work: pauses.resume(work, lane, organ, now)
+        )
+
+    def pauses(self) -> Sequence[Pause]:
+        return pauses.every(self._reader)
 
     def blob(self, sha256: str) -> bytes:
         return self._fresh.take(sha256) or blobs.read(self._reader, sha256)
@@ -200,13 +229,16 @@ class SqlStore:
         *,
         next_try: datetime | None = None,
         detail: str = "",
+        unknown: bool = False,
     ) -> State:
         return await self._writer.write(
             "record",
-            lambda work: deliveries.record(work, delivery_id, event, now, next_try, detail),
+            lambda work: deliveries.record(
+                work, delivery_id, event, now, next_try, detail, unknown=unknown
+            ),
         )
 
-    async def sweep(self, now: datetime) -> tuple[int, int]:
+    async def sweep(self, now: datetime) -> Swept:
         return await self._writer.write(
             "sweep", lambda work: deliveries.sweep(work, now, self._longest)
         )
@@ -299,6 +331,17 @@ class SqlStore:
     # -- receipts ---------------------------------------------------------------------------
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
         return await self._writer.write("apply_receipt", lambda work: receipts.apply(work, receipt))
+
+    async def match_parked(self, now: datetime) -> Sequence[Receipt]:
+        if not parked.any_due(self._reader, now):  # asked every second, and nearly always so
+            return []
+        return await self._writer.write(
+            "match_parked", lambda work: receipts.match_parked(work, now)
+        )
+
+    def parked_list(self, limit: int = 50) -> list[Receipt]:
+        """Receipts of documents that are not here, newest first, without their bytes."""
+        return parked.newest(self._reader, limit)
 
     async def note_request(self, receipt: Receipt) -> bool:
         return await self._writer.write(

@@ -205,6 +205,7 @@ def _delivery_columns(
         "copies": 0,
         "next_try": micros(submission.submitted_at),
         "lifetime_ends": maybe_micros(submission.lifetime_ends),
+        "deadline": maybe_micros(submission.warn_at or submission.lifetime_ends),
         "last_error": "",
         "code": "",
         "code_conflict": 0,

@@ -3,7 +3,9 @@
     blobs, chunks                    envelope bytes, once, by digest
     submissions, deliveries, origins what we send: an envelope, a row per recipient, who asked
     signings                         documents that wait for a signature made elsewhere, or waited
+    pauses                           destinations that get nothing but probes for now
     receipts                         verified statuses of others about documents of ours
+    parked                           the same about documents that are not here yet
     arrivals                         what we accepted, once per organ and bytes
     kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
     mailroom_messages                what a mailroom is to get, until the broker has confirmed it
@@ -186,6 +188,7 @@ deliveries = Table(
     _int("copies"),
     _int("next_try", null=True),
     _int("lifetime_ends", null=True),
+    _int("deadline", null=True),  # the next one: when to warn, then when the lifetime ends
     _text("last_error"),
     _text("code"),
     _int("code_conflict"),
@@ -200,12 +203,29 @@ DUE = and_(
 OVERDUE = and_(deliveries.c.state == _sent, _document)
 ALIVE = and_(deliveries.c.state.in_([_queued, _sent]), _document)
 ANSWER = deliveries.c.answers.is_not(None)
-Index("deliveries_due", deliveries.c.lane, deliveries.c.next_try, sqlite_where=DUE)
+# What was given to the axis before takes turns with what was not, so each is in one of two indexes.
+FRESH = and_(DUE, deliveries.c.attempts + deliveries.c.copies == number(0))
+AGAIN = and_(DUE, deliveries.c.attempts + deliveries.c.copies > number(0))
+_line = (deliveries.c.lane, deliveries.c.to_organ, deliveries.c.next_try)
+Index("deliveries_fresh", *_line, sqlite_where=FRESH)
+Index("deliveries_again", *_line, sqlite_where=AGAIN)
 Index("deliveries_overdue", deliveries.c.next_try, sqlite_where=OVERDUE)
-Index("deliveries_lifetime", deliveries.c.lifetime_ends, sqlite_where=ALIVE)
+Index("deliveries_deadline", deliveries.c.deadline, sqlite_where=ALIVE)
 Index("deliveries_of", deliveries.c.submission_id, deliveries.c.state)
 Index("deliveries_to", deliveries.c.submission_id, deliveries.c.to_organ)
 Index("deliveries_answer", deliveries.c.answers, deliveries.c.state, sqlite_where=ANSWER)
+
+# Destinations that get nothing but probes for now; "", "" is the whole axis.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("organ", Text, primary_key=True),
+    _int("since"),
+    _int("probe_at"),
+    _int("probes"),
+    _text("why"),
+)
 
 origins = Table(
     "origins",
@@ -294,6 +314,28 @@ receipts = Table(
 )
 Index("receipts_delivery", receipts.c.delivery_id)
 Index("receipts_arrival", receipts.c.arrival_id)
+
+# Receipts of documents that are not here (yet): the store was restored, or they came first.
+parked = Table(
+    "parked",
+    metadata,
+    _id(),
+    Column("blob_id", BigInteger, ForeignKey("blobs.id"), nullable=False, unique=True),
+    _text("sha256"),
+    _text("received_sha256"),
+    _text("from_organ"),
+    _text("to_organ"),
+    _text("document_id"),
+    _text("code"),
+    _text("note"),
+    _text("staff"),
+    _int("signed_at", null=True),
+    _int("arrived_at"),
+    _int("tries"),
+    _int("recheck_at"),
+)
+Index("parked_recheck", parked.c.recheck_at)
+Index("parked_organ", parked.c.from_organ)
 
 kept = Table(
     "kept",

@@ -112,15 +112,3 @@ async def test_urgent_documents_go_by_the_urgent_lane(
     node.sender.pump(theatre.clock.now())
     await node.sender.drain()
     assert [message.lane for message in theatre.axis.queues["H01"]] == [lane]
-
-
-async def test_the_sender_keeps_to_its_window(theatre: Theatre) -> None:
-    for number in range(1, 21):
-        await submit(theatre, document(number, ("H01",)))
-    node = theatre.nodes["H05"]
-    assert node.sender.pump(theatre.clock.now()) == 8
-    assert node.sender.pump(theatre.clock.now()) == 0  # what is in hand is not taken twice
-    await node.sender.drain()
-    while node.sender.pump(theatre.clock.now()):
-        await node.sender.drain()
-    assert len(theatre.axis.queues["H01"]) == 20

@@ -25,6 +25,7 @@ from envelopes.verify import verify
 from tests.docexchange.flow.test_mailroom import COUNTER, Message, take
 from tests.letters import document, sign_raw
 from tests.pki import AT, P256
+from tests.records import due
 from tests.theatre import Theatre
 
 WORD = "kim-cuong-trang-"  # of subject, file name and content; 18 characters with two more
@@ -166,9 +167,9 @@ async def test_its_sender_gets_a_signed_02_with_the_reason(
 ) -> None:
     node, data = theatre.nodes["H01"], sign_raw(SECRET)
     await receive(theatre, data)
-    (due,) = node.store.due(Lane.RECEIPTS, theatre.clock.now(), frozenset(), 9)
+    (queued,) = due(node.store, Lane.RECEIPTS, theatre.clock.now())
     report = verify(
-        node.store.blob(due.sha256),
+        node.store.blob(queued.sha256),
         trust=P256.trust,
         at=theatre.clock.now(),
         directory=theatre.directory,
@@ -182,7 +183,7 @@ async def test_its_sender_gets_a_signed_02_with_the_reason(
     assert WORD not in (answer.description or "")
     await receive(theatre, data)  # a copy is counted, not answered again
     assert node.store.kept("1").copies == 2
-    assert len(node.store.due(Lane.RECEIPTS, theatre.clock.now(), frozenset(), 9)) == 1
+    assert len(due(node.store, Lane.RECEIPTS, theatre.clock.now())) == 1
     assert traces(tmp_path, "H01") == set()
 
 
@@ -197,7 +198,7 @@ async def test_nor_is_one_kept_whose_signature_proves_nothing(
     store = theatre.nodes["H01"].store
     assert store.kept_list(held=True) == []
     assert len(store.kept_list()) == 3
-    assert store.due(Lane.RECEIPTS, theatre.clock.now(), frozenset(), 9) == []
+    assert due(store, Lane.RECEIPTS, theatre.clock.now()) == []
     assert traces(tmp_path, "H01") == set()
 
 
@@ -206,7 +207,7 @@ async def test_nor_one_that_was_routed_to_the_wrong_node(theatre: Theatre, tmp_p
     assert await receive(theatre, sign_raw(SECRET), organ="H13") == "quarantined"
     store = theatre.nodes["H01"].store
     assert [view.reason for view in store.kept_list()] == ["NOT_FOR_US"]
-    assert store.due(Lane.RECEIPTS, theatre.clock.now(), frozenset(), 9) == []
+    assert due(store, Lane.RECEIPTS, theatre.clock.now()) == []
     assert traces(tmp_path, "H01") == set()
     assert await receive(theatre, sign_raw(ORDINARY), organ="H13") == "quarantined"
     assert traces(tmp_path, "H01") == set(TRACES)  # this one a person may look into

@@ -160,19 +160,6 @@ async def test_an_organ_without_a_mailroom_is_told_nothing(store: SqlStore) -> N
     assert only(store).state is State.SENT
 
 
-async def test_due_is_by_lane_oldest_first_and_skips_what_is_in_hand(store: SqlStore) -> None:
-    for name, minutes in (("D1", 3), ("D2", 1), ("D3", 2)):
-        await queued(store, name, submitted_at=NOW + minutes * MINUTE)
-    await queued(store, "D4", lane=Lane.URGENT)
-    names = [each.tracking_id for each in due(store, now=LATER)]
-    assert names == ["D2", "D3", "D1"]
-    assert [each.tracking_id for each in due(store, Lane.URGENT)] == ["D4"]
-    in_hand = frozenset(each.delivery_id for each in due(store, now=LATER)[:2])
-    assert [each.tracking_id for each in store.due(Lane.NORMAL, LATER, in_hand, 10)] == ["D1"]
-    assert len(store.due(Lane.NORMAL, LATER, frozenset(), 2)) == 2
-    assert [each.tracking_id for each in store.due(Lane.NORMAL, LATER, in_hand, 1)] == ["D1"]
-
-
 @pytest.mark.parametrize(
     ("ahead", "expected"),
     [(timedelta(0), 0), (timedelta(microseconds=1), 1)],
@@ -194,7 +181,7 @@ async def test_an_overdue_receipt_is_queued_again(
     number = await queued(store)
     await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
     now = LATER + timedelta(seconds=seconds)
-    assert await store.sweep(now) == (expected, 0)
+    assert await store.sweep(now) == (expected, ())
     assert len(due(store, now=now)) == expected
     assert len(events(store)) == 1 + expected
 
@@ -203,7 +190,7 @@ async def test_a_deadline_set_by_a_broken_clock_is_overdue(store: SqlStore) -> N
     number = await queued(store)
     far = NOW + LONGEST + MINUTE
     await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=far)
-    assert await store.sweep(NOW) == (1, 0)
+    assert await store.sweep(NOW) == (1, ())
 
 
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "queued"])
@@ -211,18 +198,24 @@ async def test_a_lifetime_ends(store: SqlStore, sent: bool) -> None:
     number = await queued(store)
     if sent:
         await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
-    assert await store.sweep(DEADLINE - MINUTE) == (int(sent), 0)
-    assert await store.sweep(DEADLINE) == (0, 1)
+    assert await store.sweep(DEADLINE - MINUTE) == (int(sent), ())
+    [passed] = (await store.sweep(DEADLINE)).deadlines
+    assert (passed.final, passed.reason) == (True, "no_receipt" if sent else "not_taken")
+    assert events(store)[-1]["deadline"] == {
+        "kind": "final",
+        "reason": passed.reason,
+        "at": "2026-11-26T01:00:00.000000Z",
+    }
     view = only(store)
     assert (view.state, view.reason, view.next_try) == (State.UNDELIVERABLE, "expired", None)
-    assert await store.sweep(DEADLINE) == (0, 0)
+    assert await store.sweep(DEADLINE) == (0, ())
     assert due(store, now=DEADLINE) == []
 
 
 async def test_acknowledged_ones_are_left_alone_by_time(store: SqlStore) -> None:
     await queued(store)
     await store.apply_receipt(receipt(document()))
-    assert await store.sweep(DEADLINE + timedelta(days=99)) == (0, 0)
+    assert await store.sweep(DEADLINE + timedelta(days=99)) == (0, ())
     assert only(store).state is State.ACKNOWLEDGED
 
 
@@ -230,7 +223,7 @@ async def test_statuses_have_no_deadline_and_no_lifetime(store: SqlStore) -> Non
     await store.submit(status("S2", "02"))
     [each] = due(store, Lane.RECEIPTS)
     await store.record(each.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
-    assert await store.sweep(DEADLINE + timedelta(days=99)) == (0, 0)
+    assert await store.sweep(DEADLINE + timedelta(days=99)) == (0, ())
     assert due(store, Lane.RECEIPTS, DEADLINE) == []
 
 
@@ -244,9 +237,8 @@ async def test_a_sweep_stops_at_its_limit_and_the_next_goes_on(
         await store.record(view.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
     await queued(store, "D2", lifetime_ends=LATER)
     await queued(store, "D3", lifetime_ends=LATER)
-    assert await store.sweep(LATER) == (1, 2)
-    assert await store.sweep(LATER) == (1, 0)
-    assert await store.sweep(LATER) == (0, 0)
+    swept = [await store.sweep(LATER) for _ in range(3)]
+    assert [(each.overdue, len(each.deadlines)) for each in swept] == [(1, 2), (1, 0), (0, 0)]
 
 
 class TestAnswersLeaveInOrder:
@@ -312,13 +304,75 @@ class TestAnswersLeaveInOrder:
         assert order == ["A1-01", "S3", "S5", "S6"]
 
 
-async def test_what_is_due_costs_the_same_with_a_backlog(store: SqlStore) -> None:
-    """The plan, not a clock: rows that are not due are in no index that `due` reads."""
-    reader = store._reader
-    for query in (deliveries._DUE_NOW, deliveries._DUE_FAR):
-        plan = reader._raw.execute(
-            f"EXPLAIN QUERY PLAN {query.sql}",
-            {"lane": "normal", "now": 0, "far": 0, "most": 1} | query.constants,
-        ).fetchall()
-        assert "USING INDEX deliveries_due (lane=? AND next_try" in plan[0]["detail"]
-        assert not any("TEMP B-TREE" in row["detail"] for row in plan)
+class TestDeadlines:
+    """Non-delivery is evidence, too: a warning and an end, once each."""
+
+    WARN = NOW + timedelta(hours=12)
+
+    @pytest.fixture(autouse=True)
+    async def submitted(self, store: SqlStore) -> None:
+        await queued(store, warn_at=self.WARN)
+
+    def line(self, store: SqlStore) -> dict[str, object]:
+        line: dict[str, object] = json.loads(store.journal_of("D1")[-1].line)
+        return line
+
+    async def test_the_mailroom_is_warned_once_and_the_delivery_goes_on(
+        self, store: SqlStore
+    ) -> None:
+        assert await store.sweep(self.WARN - MINUTE) == (0, ())
+        [warned] = (await store.sweep(self.WARN)).deadlines
+        assert (warned.final, warned.organ, warned.at) == (False, "H01", self.WARN)
+        [event] = events(store)
+        assert (event["previous"], event["deadline"]) == (
+            "queued",
+            {"kind": "warning", "reason": "not_taken", "at": "2026-11-23T13:00:00.000000Z"},
+        )
+        assert only(store).state is State.QUEUED
+        names = ("event", "organ", "reason", "until")
+        assert [self.line(store)[name] for name in names] == [
+            "deadline_warned",
+            "H01",
+            "not_taken",
+            "2026-11-26T01:00:00.000000Z",
+        ]
+        assert await store.sweep(DEADLINE - MINUTE) == (0, ())
+        [ended] = (await store.sweep(DEADLINE)).deadlines
+        assert ended.final
+        assert (self.line(store)["event"], self.line(store)["reason"]) == (
+            "lifetime_ended",
+            "not_taken",
+        )
+
+    async def test_after_a_receipt_nobody_is_warned(self, store: SqlStore) -> None:
+        await store.apply_receipt(receipt(document()))
+        assert await store.sweep(DEADLINE) == (0, ())
+
+    async def test_a_daemon_that_was_down_for_days_tells_the_end_only(
+        self, store: SqlStore
+    ) -> None:
+        swept = await store.sweep(DEADLINE + timedelta(days=3))
+        assert [each.final for each in swept.deadlines] == [True]
+        assert len(events(store)) == 1
+
+    async def test_released_by_a_person_it_has_a_new_end(self, store: SqlStore) -> None:
+        await store.sweep(DEADLINE)
+        end = DEADLINE + timedelta(days=1)
+        await store.record(only(store).delivery_id, Event.RELEASED, DEADLINE, next_try=end)
+        assert await store.sweep(end - MINUTE) == (0, ())
+        assert [each.final for each in (await store.sweep(end)).deadlines] == [True]
+
+    async def test_one_that_is_due_twice_is_warned_and_queued_again(self, store: SqlStore) -> None:
+        number = only(store).delivery_id
+        await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=self.WARN)
+        swept = await store.sweep(self.WARN)
+        assert (swept.overdue, swept.deadlines[0].reason) == (1, "no_receipt")
+        assert only(store).state is State.QUEUED
+
+
+async def test_a_lost_confirm_is_an_outcome_unknown_in_the_journal(store: SqlStore) -> None:
+    number = await queued(store)
+    for unknown in (True, False):
+        await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=NOW, unknown=unknown)
+    lines = [json.loads(line.line) for line in store.journal_of("D1")]
+    assert [line.get("outcome") for line in lines[1:]] == ["unknown", None]

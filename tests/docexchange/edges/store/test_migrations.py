@@ -48,7 +48,16 @@ async def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) ->
         await store.submit(document())
         head = store.verify_journal()
     raw = sqlite3.connect(path)
-    raw.executescript("DROP TABLE signings; UPDATE alembic_version SET version_num = '0001'")
+    raw.executescript(
+        """
+        DROP TABLE signings; DROP TABLE pauses; DROP TABLE parked;
+        DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;
+        ALTER TABLE deliveries DROP COLUMN deadline;
+        CREATE INDEX deliveries_due ON deliveries (lane, next_try);
+        CREATE INDEX deliveries_lifetime ON deliveries (lifetime_ends);
+        UPDATE alembic_version SET version_num = '0001'
+        """
+    )
     raw.close()
     with open_store(tmp_path) as store:
         assert store.document("D1").deliveries[0].to_organ == "H01"
