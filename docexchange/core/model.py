@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from .schedule import Lane
+from .standing import LATE
 from .states import Kind, SigningState, State
 
 
@@ -389,10 +391,15 @@ class DeliveryView:
     code_conflict: bool
     history: tuple[StatusLine, ...]
 
+    @property
+    def late(self) -> bool:
+        """Whether it was delivered late: its receipt came after we had given up."""
+        return self.state is State.ACKNOWLEDGED and self.reason == LATE
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """What a person is shown of one outgoing document."""
+    """What a person is shown of one outgoing document: a delivery per recipient, rolled up."""
 
     tracking_id: str
     from_organ: str
@@ -406,6 +413,16 @@ class DocumentView:
     size: int
     submitted_at: datetime
     deliveries: tuple[DeliveryView, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Recipients per transport state, as "97 of 100"; states without any are left out."""
+        return dict(Counter(one.state.value for one in self.deliveries))
+
+    @property
+    def missing(self) -> tuple[DeliveryView, ...]:
+        """Recipients whose receipt is not here: the only ones that are sent to again."""
+        return tuple(one for one in self.deliveries if one.state is not State.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True, slots=True)

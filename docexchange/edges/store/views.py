@@ -5,6 +5,8 @@ Nothing here changes anything. Call inside `Connection.reading` to see one insta
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from sqlalchemy import bindparam, exists, or_, select
 
 from ...core.errors import Ambiguous, NotFound
@@ -54,7 +56,12 @@ _ATTENTION = Query(_newest.where(_needs_attention))
 _DELIVERIES = Query(
     select(_d).where(_d.c.submission_id == bindparam("submission_id")).order_by(_d.c.id)
 )
-_HISTORY = Query(select(_r).where(_r.c.delivery_id == bindparam("delivery_id")).order_by(_r.c.id))
+_HISTORY = Query(
+    select(_r)
+    .join_from(_d, _r, _r.c.delivery_id == _d.c.id)
+    .where(_d.c.submission_id == bindparam("submission_id"))
+    .order_by(_r.c.id)
+)
 _RECEIPTS = Query(
     select(_d.c.to_organ, _r.c.code, _r.c.sha256)
     .join_from(_r, _d)
@@ -177,6 +184,9 @@ def _outgoing(connection: Connection, ref: str) -> Row | None:
 
 def _document(connection: Connection, row: Row) -> DocumentView:
     rows = connection.rows(_DELIVERIES, submission_id=row["id"])
+    history: defaultdict[int, list[StatusLine]] = defaultdict(list)
+    for each in connection.rows(_HISTORY, submission_id=row["id"]):
+        history[each["delivery_id"]].append(_received(each))
     return DocumentView(
         tracking_id=row["tracking_id"],
         from_organ=row["from_organ"],
@@ -189,12 +199,13 @@ def _document(connection: Connection, row: Row) -> DocumentView:
         sha256=row["sha256"],
         size=row["size"],
         submitted_at=moment(row["submitted_at"]),
-        deliveries=tuple(_delivery(connection, each, row["tracking_id"]) for each in rows),
+        deliveries=tuple(
+            _delivery(each, row["tracking_id"], tuple(history[each["id"]])) for each in rows
+        ),
     )
 
 
-def _delivery(connection: Connection, row: Row, tracking_id: str) -> DeliveryView:
-    history = connection.rows(_HISTORY, delivery_id=row["id"])
+def _delivery(row: Row, tracking_id: str, history: tuple[StatusLine, ...]) -> DeliveryView:
     return DeliveryView(
         delivery_id=row["id"],
         tracking_id=tracking_id,
@@ -209,7 +220,7 @@ def _delivery(connection: Connection, row: Row, tracking_id: str) -> DeliveryVie
         last_error=row["last_error"],
         code=row["code"],
         code_conflict=bool(row["code_conflict"]),
-        history=tuple(_received(each) for each in history),
+        history=history,
     )
 
 
