@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ..core.standing import NO_RECEIPT, NOT_TAKEN
 from ..core.states import State, StatusCode
 from . import show, words
 from .words import say
@@ -86,6 +87,11 @@ def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) 
             f"the axis holds it, no receipt of {names(delivery.to_organ)} yet; "
             f"sent again {again} if there is none by then, until {end}",
         )
+    if delivery.late:
+        return say(
+            "đã giao muộn: biên nhận đến sau khi ta đã thôi chờ",
+            "delivered late: its receipt came after we had given up",
+        )
     if delivery.code in _OURS and delivery.history:
         note = delivery.history[-1].note
         return say(f"lý do: {note}", f"reason: {note}") if note else ""
@@ -118,9 +124,28 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
     ),
     "publish_refused": ("✖", "trục từ chối", "the axis refused it"),
     "receipt_overdue": ("▲", "quá hạn biên nhận, gửi lại", "receipt overdue, sent again"),
+    "deadline_warned": (
+        "▲",
+        "quá hạn cảnh báo, báo văn thư và người quản trị",
+        "warning deadline passed; mailroom and operator told",
+    ),
     "lifetime_ended": ("✖", "hết hạn chờ", "lifetime ended"),
+    "conflict_reported": (
+        "✖",
+        "bên nhận báo có văn bản khác nội dung dưới định danh này",
+        "the recipient reports other content under this identity",
+    ),
     "cancelled": ("✖", "huỷ gửi", "cancelled"),
     "released": ("●", "cho gửi lại", "released"),
+}
+
+_UNKNOWN = (
+    "không rõ kết quả: trục có thể đã nhận; gửi lại đúng gói tin này, bên nhận chỉ nhận một lần",
+    "outcome unknown: the axis may have it; the same bytes again, the recipient takes them once",
+)
+_MISSING: Mapping[str, tuple[str, str]] = {
+    NO_RECEIPT: ("trục đã nhận, chưa có biên nhận", "the axis took it, there is no receipt"),
+    NOT_TAKEN: ("trục chưa nhận", "the axis has not taken it"),
 }
 
 
@@ -129,9 +154,12 @@ def print_timeline(deliveries: Sequence[DeliveryView], lines: Sequence[Mapping[s
     show.out()
     show.out(show.paint(say("Diễn biến", "What happened"), "bold"))
     wide = max((len(one.to_organ) for one in deliveries), default=0)
-    many = len(deliveries) > 1
+    shown = {one.delivery_id for one in deliveries}
+    many = len({line["delivery"] for line in lines if "delivery" in line}) > 1
     day = ""
     for line in lines:
+        if line.get("delivery", None) not in (None, *shown):
+            continue
         at = show.moment(datetime.fromisoformat(line["at"]))
         date, clock = at.split(" ")[:2]
         sign, text = _happened(line, deliveries)
@@ -144,11 +172,16 @@ def _happened(line: Mapping[str, Any], deliveries: Sequence[DeliveryView]) -> tu
     if line["event"] == "receipt_verified":
         status = _status_of(line, deliveries)
         text = say("biên nhận có chữ ký hợp lệ", "receipt, its signature is valid")
-        return "●", show.plain(f"{words.code(str(line.get('code', '')))} · {text}{status}")
+        late = say(" (đến muộn)", " (late)") if line.get("late") else ""
+        return "●", show.plain(f"{words.code(str(line.get('code', '')))} · {text}{late}{status}")
     sign, vi, en = _HAPPENED.get(line["event"], ("●", line["event"], line["event"]))
     detail = f": {words.side(line['detail'])}" if line.get("detail") else ""
     if line["event"] == "signature_refused":
         detail = f" [{line['reason']}]"
+    if line.get("outcome") == "unknown":
+        vi, en = _UNKNOWN
+    if line["event"] in ("deadline_warned", "lifetime_ended") and line.get("reason") in _MISSING:
+        detail = f": {say(*_MISSING[line['reason']])}"
     return sign, show.plain(say(vi, en) + detail)
 
 

@@ -82,6 +82,10 @@ unanswered = ["5m", "30m", "2h", "6h", "12h"]
 jitter = 0.2                    # each wait differs by this share: not all nodes at one second
 lifetime = "72h"                # then a person is told: longer than a weekend's outage
 lifetime_urgent = "24h"         # the same for hỏa tốc, Priority 3 and 4
+# Without a receipt for so long the mailroom and the operator are warned; it is tried further.
+warn = "12h"
+warn_prompt = "2h"              # khẩn, thượng khẩn: Priority 1 and 2
+warn_urgent = "30m"             # hỏa tốc: somebody still can telephone
 
 [limits]
 envelope_bytes = 8_388_608      # largest signed envelope, bytes; RabbitMQ 4 takes 16 MiB a message

@@ -14,7 +14,7 @@ import typer
 
 from ..core.errors import ConfigError, NotFound
 from ..core.states import State
-from . import options, session, show, waiting, words
+from . import options, rollup, session, show, waiting, words
 from .explain import explain, next_mover, print_timeline, publishes
 from .words import say
 
@@ -44,7 +44,20 @@ def register(app: typer.Typer) -> None:
     )
 
 
-def track(ref: options.Ref, as_json: options.Json = False) -> None:
+def track(
+    ref: options.Ref,
+    everyone: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help=say(
+                f"mọi nơi nhận, cả khi trên {rollup.FEW} nơi",
+                f"every recipient, also of more than {rollup.FEW}",
+            ),
+        ),
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
     """Show one outgoing document."""
 
     with session.open_store() as (config, store):
@@ -54,10 +67,19 @@ def track(ref: options.Ref, as_json: options.Json = False) -> None:
             waiting.track_pending(store, _pending(store, ref), names_of(config), as_json=as_json)
             return
         lines = [json.loads(line.line) for line in store.journal_of(view.tracking_id)]
+        pauses = rollup.pauses_of(view, store.pauses())
     if as_json:
-        show.emit("track", {**document_json(view, lines), "journal": lines})
-    else:
-        _print(view, lines, names_of(config), session.now())
+        held_up = {
+            organ: {"since": one.since, "probe_at": one.probe_at, "why": one.why}
+            for organ, one in pauses.items()
+        }
+        show.emit("track", {**document_json(view, lines), "paused": held_up, "journal": lines})
+        return
+    chosen = rollup.shown(view, everyone=everyone)
+    _print(view, chosen, lines, names_of(config), session.now())
+    for pause in dict.fromkeys(pauses.values()):
+        show.out(show.plain(f"‖ {rollup.explain_pause(pause, names_of(config), session.now())}"))
+    print_timeline(chosen, lines)
 
 
 def _pending(store: SqlStore, ref: str) -> PendingView:
@@ -201,6 +223,7 @@ def names_of(config: Config) -> Callable[[str], str]:
 
 def _print(
     view: DocumentView,
+    chosen: Sequence[DeliveryView],
     lines: Sequence[Mapping[str, Any]],
     names: Callable[[str], str],
     now: datetime,
@@ -218,9 +241,20 @@ def _print(
                 f"{words.business(view.business)} · {say('độ khẩn', 'priority')} "
                 f"{words.priority(view.priority)} · {show.size(view.size)}",
             ),
+            (say("Nơi nhận", "Recipients"), rollup.line(view)),
         ]
     )
     show.out()
+    _print_recipients(view, chosen, lines, names, now)
+
+
+def _print_recipients(
+    view: DocumentView,
+    chosen: Sequence[DeliveryView],
+    lines: Sequence[Mapping[str, Any]],
+    names: Callable[[str], str],
+    now: datetime,
+) -> None:
     show.table(
         [
             say("NƠI NHẬN", "RECIPIENT"),
@@ -237,13 +271,19 @@ def _print(
                 str(publishes(one, lines)),
                 next_mover(one),
             ]
-            for one in view.deliveries
+            for one in chosen
         ],
     )
-    for one in view.deliveries:
+    if rest := len(view.deliveries) - len(chosen):
+        show.out(
+            say(
+                f"  … và {rest} nơi đã có biên nhận (--all cho xem tất cả)",
+                f"  … and {rest} that have acknowledged it (--all shows them)",
+            )
+        )
+    for one in chosen:
         if why := explain(one, names, now):
             show.out(show.plain(f"→ {one.to_organ}: {why}"))
-    print_timeline(view.deliveries, lines)
 
 
 # -- JSON --------------------------------------------------------------------------------------
@@ -269,6 +309,7 @@ def document_json(
         "sha256": view.sha256,
         "size": view.size,
         "submitted_at": view.submitted_at,
+        "rollup": rollup.to_json(view),
         "deliveries": deliveries,
     }
 
@@ -287,6 +328,7 @@ def delivery_json(one: DeliveryView) -> dict[str, Any]:
         "last_error": one.last_error or None,
         "code": one.code or None,
         "code_conflict": one.code_conflict,
+        "delivered_late": one.late,
         "history": [
             {
                 "code": said.code,

@@ -191,3 +191,20 @@ async def test_the_journal_has_no_subject_and_no_content(store: SqlStore) -> Non
         "recipients": 1,
         "sha256": sent.sha256,
     }
+
+
+async def test_a_thousand_recipients_are_one_transaction_and_one_statement(
+    store: SqlStore,
+) -> None:
+    """Row 13 of the peer-failure list, at the door: none is cut off, and the writer is not held."""
+    organs = tuple(f"X{number:03}" for number in range(1000))
+    statements: list[str] = []
+    raw = store._writer._connection._raw
+    batches = store._writer.batches
+    raw.set_trace_callback(statements.append)
+    await store.submit(document(recipients=organs))
+    raw.set_trace_callback(None)
+    assert store._writer.batches == batches + 1
+    others = [each for each in statements if "INSERT INTO deliveries" not in each]
+    assert len(others) < 20
+    assert tuple(view.to_organ for view in store.document("D1").deliveries) == organs
