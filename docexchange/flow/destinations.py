@@ -122,12 +122,16 @@ class Destinations:
         return changes
 
     def failed(self, due: Due, deferred: Deferred, now: datetime) -> list[Change]:
-        """A publish was not confirmed, by fault of its destination or of the axis."""
+        """A publish was not confirmed, by fault of its destination or of the axis. One that its
+        destination refused proves that the axis is up; one that nobody answered proves nothing, so
+        a paused axis stays so."""
+        changes: list[Change] = []
+        if deferred.destination and not deferred.unknown:
+            changes += self._axis_confirmed(now)
+        elif not deferred.destination or self._axis.paused:
+            changes += self._axis_failed(deferred, now)
         if not deferred.destination:
-            before = self._axis
-            self._axis = pacing.failed(before, self._all, now, self._spread(), deferred.both)
-            return _paused(WHOLE_AXIS, before, self._axis)
-        changes = self._axis_confirmed(now)  # it answered: the axis is up
+            return changes
         key = (due.lane, due.to_organ)
         pace = self._pace(key)
         new = pacing.failed(pace, self._one, now, self._spread(), deferred.both)
@@ -140,6 +144,11 @@ class Destinations:
             pace = self._paces.get((lane, organ))
             if pace is not None and pace.unanswered:
                 self._paces[lane, organ] = pacing.heard(pace)
+
+    def _axis_failed(self, deferred: Deferred, now: datetime) -> list[Change]:
+        before = self._axis
+        self._axis = pacing.failed(before, self._all, now, self._spread(), deferred.both)
+        return _paused(WHOLE_AXIS, before, self._axis)
 
     def _axis_confirmed(self, now: datetime) -> list[Change]:
         resumed = self._axis.paused
