@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from envelopes.codes.organ import problem
 
 from .core.errors import ConfigError
-from .core.policy import Limits
+from .core.policy import MOST_RECIPIENTS, Limits
 from .core.schedule import Schedule
 from .edges.files import read_private
 from .edges.keysource import SESSIONS, KeySource, PemKey, Pkcs12Key, Secret, TokenSource
@@ -431,6 +431,6 @@ def _limits(section: Section) -> Limits:
         hold_ahead=section.span("hold_ahead", usual.hold_ahead),
         recheck=section.span("recheck", usual.recheck),
         poison_attempts=section.whole("poison_attempts", usual.poison_attempts, 2, 100),
-        recipients=section.whole("recipients", usual.recipients, 1, 100_000),
+        recipients=section.whole("recipients", usual.recipients, 1, MOST_RECIPIENTS),
         signing_wait=section.span("signing_wait", usual.signing_wait),
     )

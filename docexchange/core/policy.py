@@ -14,6 +14,7 @@ from enum import StrEnum
 from envelopes.codes import level_one, organ
 from envelopes.codes.level_one import LevelOne
 from envelopes.content import content_problem
+from envelopes.gate import ELEMENTS_MAX
 from envelopes.model import Document
 from envelopes.profile import profile_problem
 from envelopes.report import Indication, Report, Result
@@ -25,6 +26,9 @@ from .ports import Directory, Organ
 # The step of envelopes.verify that binds the signer to the organ; below it the sender is unproven.
 ORGAN_STEP = 10
 _ONLY_TO = "MessageHeader/To/OrganId"
+# A receiver's gate takes ELEMENTS_MAX elements; a recipient with code and name is three of them.
+MOST_RECIPIENTS = 6000
+_OURS = 200  # elements that our hop and the signature add, generously
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class Limits:
         hold_ahead: how far it may lie ahead to be held until our clock gets there.
         recheck: wait before a held envelope is judged again.
         poison_attempts: at this delivery of the same bytes they are quarantined unparsed.
-        recipients: most recipients of one document.
+        recipients: most recipients of one document (5,000: every organ of a large province; with
+            more, receivers refuse the envelope for its number of elements).
         signing_wait: how long a document waits for a signature that is made elsewhere (48 h: a
             leader who travels answers on the second day).
     """
@@ -203,6 +208,35 @@ def _closed(organ_id: str, closed: Organ, directory: Directory, pointer: str) ->
         detail=f"{what} đã đóng; {advice}",
         detail_en=f"{what} is closed; {advice_en}",
         pointer=pointer,
+    )
+
+
+def check_elements(content: bytes, recipients: int) -> None:
+    """Refuse a document of which no receiver would read so many elements; of many recipients it is
+    their addresses and telephone numbers that make them.
+
+    Args:
+        content: the document as it is written.
+        recipients: how many it has.
+
+    Raises:
+        SubmissionRefused: E-RTE-004 where the recipients are to blame, else E-SIZ-001.
+    """
+    if content.count(b"<") <= ELEMENTS_MAX - _OURS:  # nearly always, and ten times as fast
+        return
+    elements = content.count(b"<") - content.count(b"</")
+    if elements <= ELEMENTS_MAX - _OURS:
+        return
+    many = recipients > 1000
+    raise SubmissionRefused(
+        "E-RTE-004" if many else "E-SIZ-001",
+        "Văn bản có quá nhiều phần tử, bên nhận sẽ từ chối",
+        "The document has more elements than a receiver takes",
+        detail=f"{elements:,} phần tử với {recipients:,} nơi nhận; giới hạn {ELEMENTS_MAX:,}: chỉ "
+        "ghi mã và tên của nơi nhận, hoặc chia thành nhiều văn bản",
+        detail_en=f"{elements:,} elements with {recipients:,} recipients; the limit is "
+        f"{ELEMENTS_MAX:,}: give only code and name of the recipients, or send several documents",
+        pointer="MessageHeader/To" if many else "",
     )
 
 

@@ -24,7 +24,13 @@ from keys.remote import RemoteKey
 from ..core.errors import Deferred, DeliveryRefused, NotFound, SubmissionRefused
 from ..core.model import Due, Head, MailroomMessage, Origin, Pause, Submission, Submitted
 from ..core.pacing import Turn
-from ..core.policy import check_content, check_recipients, check_secrecy, check_sender
+from ..core.policy import (
+    check_content,
+    check_elements,
+    check_recipients,
+    check_secrecy,
+    check_sender,
+)
 from ..core.ports import Broker, Clock
 from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
@@ -152,8 +158,10 @@ def _check_size(size: int, world: World) -> None:
 
 
 def _measured(document: Document) -> tuple[int, str]:
-    """Size and SHA-256 of a document as it is written, without our hop and signature."""
+    """Size and SHA-256 of a document as it is written, without our hop and signature. Raises
+    SubmissionRefused if it has too many elements."""
     content = edxml.write(document)
+    check_elements(content, len(document.recipients))
     return len(content), hashlib.sha256(content).hexdigest()
 
 

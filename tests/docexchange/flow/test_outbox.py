@@ -13,7 +13,10 @@ from docexchange.core.schedule import Lane
 from docexchange.core.states import State
 from docexchange.flow import outbox
 from envelopes.model import Attachment, Document, Organization, OtherInfo
-from tests.theatre import Theatre, document
+from envelopes.report import Indication
+from envelopes.verify import verify
+from tests.pki import AT, P256
+from tests.theatre import Theatre, directory, document
 
 
 async def submit(theatre: Theatre, made: Document, origin: Origin | None = None) -> str:
@@ -112,3 +115,36 @@ async def test_urgent_documents_go_by_the_urgent_lane(
     node.sender.pump(theatre.clock.now())
     await node.sender.drain()
     assert [message.lane for message in theatre.axis.queues["H01"]] == [lane]
+
+
+async def test_too_many_recipients_are_told_the_limit(theatre: Theatre) -> None:
+    node = theatre.nodes["H05"]
+    node.world = replace(node.world, limits=Limits(recipients=1))
+    with pytest.raises(SubmissionRefused, match="cho phép từ 1 đến 1") as refused:
+        await submit(theatre, document(1, ("H01", "H05")))
+    assert refused.value.code == "E-RTE-004"
+    assert nothing_stored(theatre)
+
+
+@pytest.mark.parametrize("details", [False, True])
+async def test_what_a_receivers_gate_would_refuse_is_refused_at_ours(
+    theatre: Theatre, details: bool
+) -> None:
+    """Nobody would answer such an envelope: it is not judged at all."""
+    organs = tuple(f"X{number:04}" for number in range(2500))
+    node = theatre.nodes["H05"]
+    node.world = replace(node.world, directory=directory(dict.fromkeys((*organs, "H05"), "H05")))
+    names = ("address", "email", "fax", "in_charge", "telephone", "website")
+    full = dict.fromkeys(names, "x") if details else {}
+    to = tuple(Organization(organ_id=one, name="x", **full) for one in organs)
+    made = replace(document(1, organs), to=to)
+    if not details:
+        ref = await submit(theatre, made)
+        data = node.store.blob(node.store.document(ref).sha256)
+        report = verify(data, trust=P256.trust, at=AT, directory=node.world.directory)
+        assert report.indication is Indication.PASSED
+        return
+    with pytest.raises(SubmissionRefused, match=r"2,500 nơi nhận; giới hạn 20,000") as refused:
+        await submit(theatre, made)
+    assert refused.value.code == "E-RTE-004"
+    assert nothing_stored(theatre)
