@@ -27,6 +27,7 @@ NOUNS = (
     "track",
     "inbox",
     "quarantine",
+    "receipts",
     "export",
     "journal",
     "topology",

@@ -6,7 +6,7 @@ and no receipt ever comes back. Pure: a `Pace` is a value, each function says th
 
     flowing   up to `window` publishes in hand; one more after each confirm, half after a failure
     paused    after `failures` in a row: nothing but one probe at a time, after 1, 2, 4 .. minutes
-    ramping   after the first confirm since: what may leave in all doubles every few seconds
+    ramping   after the first confirm since: what may leave in all doubles every second
     silent    copies sent again bring no receipt: only one of them at a time, like a probe
 
 Source: the queue manager of Postfix (slow start, cohorts); waits: reference of peer systems.
@@ -57,7 +57,7 @@ class Pacing:
         16 * _MINUTE,
         30 * _MINUTE,
     )
-    doubling: timedelta = timedelta(seconds=2)
+    doubling: timedelta = timedelta(seconds=1)
     unanswered: int = 5
     jitter: float = 0.2
 
@@ -71,7 +71,6 @@ DESTINATION = Pacing()
 AXIS = Pacing(
     start=8,
     probes=tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 16, 30)),
-    doubling=timedelta(seconds=1),
 )
 
 

@@ -61,13 +61,14 @@ class Destinations:
         self._lanes: dict[Lane, int] = dict.fromkeys(Lane, 0)
 
     def restore(self, pauses: Sequence[Pause]) -> None:
-        """Go on where the last process ended: what was paused stays so until its probe."""
+        """Go on where the last process ended: what was paused stays so until its probe; the axis
+        is tried at once, since the restart may be its repair."""
         for pause in pauses:
             held = Pace(1, 0, pause.since, pause.probe_at, pause.probes, pause.why)
             if pause.organ:
                 self._paces[Lane(pause.lane), pause.organ] = held
             else:
-                self._axis = held
+                self._axis = replace(held, probe_at=pause.since, probes=0)
 
     def free(self, lane: Lane, now: datetime) -> int:
         """Publishes that may start on a lane now, whoever they are for."""

@@ -76,13 +76,14 @@ def test_probes_have_jitter(spread: float) -> None:
 
 
 def test_after_a_pause_a_ramp_not_a_burst() -> None:
-    """What left in all, tried at each half second with an open window: it doubles every 2 s."""
+    """What left in all, tried at each quarter second with an open window: twice as much each
+    second."""
     wide = Pacing(start=2, most=10**6)
     pace = pacing.confirmed(fail(pacing.begin(wide), 5), wide, NOW)
     assert not pace.paused
     left = []
-    for half in range(20):
-        for _ in range(pacing.room(confirm_wide(pace), wide, 0, NOW + half * S / 2)):
+    for quarter in range(20):
+        for _ in range(pacing.room(confirm_wide(pace), wide, 0, NOW + quarter * S / 4)):
             pace = pacing.started(pace)
         left.append(pace.ramped)
     assert left[::4] == [2, 4, 8, 16, 32]

@@ -109,3 +109,11 @@ def test_what_was_paused_is_paused_after_a_restart() -> None:
     assert isinstance(probed, Pause)
     assert (probed.since, probed.probes) == (NOW - MINUTE, 4)
     assert probed.probe_at - NOW == timedelta(minutes=1 + 16)
+
+
+def test_after_a_restart_the_axis_is_tried_at_once() -> None:
+    known = made()
+    known.restore([Pause("", "", NOW - MINUTE, NOW + MINUTE, 5, "no connection")])
+    assert known.free(Lane.NORMAL, NOW) == 1
+    known.confirmed(due(), NOW)
+    assert known.free(Lane.NORMAL, NOW) == 8
