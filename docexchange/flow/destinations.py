@@ -6,7 +6,7 @@ store, so that it can be seen and outlives a restart.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +20,8 @@ from ..core.states import Kind
 
 Key = tuple[Lane | None, str]  # a lane of an organ; (None, "") is the whole axis
 WHOLE_AXIS: Key = (None, "")
+LARGE = 256 * 1024  # bytes; of bodies above it the axis takes four of a lane at once
+LARGE_EACH = 3  # of these for one destination: if it hangs with them, another has a place
 _LANES_ANSWERED = (Lane.URGENT, Lane.NORMAL)  # statuses are never answered
 
 
@@ -58,6 +60,7 @@ class Destinations:
         self._axis = pacing.begin(self._all)
         self._paces: dict[Key, Pace] = {}
         self._in_hand: defaultdict[Key, set[int]] = defaultdict(set)
+        self._large: Counter[Key] = Counter()
         self._lanes: dict[Lane, int] = dict.fromkeys(Lane, 0)
 
     def restore(self, pauses: Sequence[Pause]) -> None:
@@ -93,9 +96,15 @@ class Destinations:
         """The deliveries on their way to a destination."""
         return frozenset(self._in_hand.get((lane, organ), ()))
 
+    def takes(self, due: Due) -> bool:
+        """Whether a destination that has room also has room for a body of this size."""
+        return due.size <= LARGE or self._large[due.lane, due.to_organ] < LARGE_EACH
+
     def started(self, due: Due) -> None:
         """A publish has begun."""
         key = (due.lane, due.to_organ)
+        if due.size > LARGE:
+            self._large[key] += 1
         self._in_hand[key].add(due.delivery_id)
         self._lanes[due.lane] += 1
         self._paces[key] = pacing.started(self._pace(key))
@@ -105,6 +114,8 @@ class Destinations:
         """A publish has ended, however."""
         key = (due.lane, due.to_organ)
         self._lanes[due.lane] -= 1
+        if due.size > LARGE:
+            self._large[key] -= 1
         self._in_hand[key].discard(due.delivery_id)
         if not self._in_hand[key]:
             del self._in_hand[key]

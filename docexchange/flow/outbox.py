@@ -270,11 +270,13 @@ class Sender:
         if room < min(self._destinations.in_hand(lane, head.organ), REFILL) or not room:
             return 0  # in batches: one query serves several
         skip = self._destinations.numbers(lane, head.organ)
-        found = self._world.store.due(lane, turn, head.organ, now, skip, min(room, most))
-        for due in found:
-            self._destinations.started(due)
-            self._tasks[due.delivery_id] = due, asyncio.create_task(self._send(due))
-        return len(found)
+        started = 0
+        for due in self._world.store.due(lane, turn, head.organ, now, skip, min(room, most)):
+            if self._destinations.takes(due):
+                self._destinations.started(due)
+                self._tasks[due.delivery_id] = due, asyncio.create_task(self._send(due))
+                started += 1
+        return started
 
     async def _send(self, due: Due) -> None:
         world = self._world

@@ -267,3 +267,30 @@ async def test_more_destinations_than_one_visit_looks_at(
             break
         await node.sender.drain()
     assert Counter(theatre.axis.tried) == Counter(organs)
+
+
+async def test_of_large_bodies_one_destination_holds_three(theatre: Theatre, node: Node) -> None:
+    """The axis takes four of a lane at once; one that hangs leaves places for another's."""
+    now, store = theatre.clock.now(), node.store
+    await submit(theatre, "H13", 40, prefix="small")
+    await pump(theatre, 20)
+    for organ in ("H13", "H01"):
+        for number in range(4):
+            made = document(
+                f"L-{organ}-{number}",
+                data=f"{organ}{number}".encode() * 100_000,
+                recipients=(organ,),
+                submitted_at=now,
+            )
+            await store.submit(made)
+    theatre.axis.hung.add("H13")
+    theatre.axis.tried.clear()
+    for _ in range(400):
+        node.sender.pump(now)
+        await asyncio.sleep(0.0005)  # the writer's thread commits
+        if Counter(theatre.axis.tried)["H01"] == 4:
+            break
+    assert Counter(theatre.axis.tried) == {"H01": 4, "H13": 3}
+    theatre.axis.hung.clear()
+    await node.sender.drain()
+    assert (await pump(theatre, 3))["H13"] == 1
