@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from docexchange.core.model import Pause
 from docexchange.core.schedule import Lane
 from docexchange.core.states import Event, Kind, State
+from docexchange.flow import outbox, receipts
 from docexchange.flow.outbox import Sender
 from tests.records import document, due, receipt, status
 from tests.theatre import Node, Theatre
@@ -175,12 +177,9 @@ async def test_the_store_hears_of_a_receipt_and_so_does_the_sender(
     theatre: Theatre, node: Node
 ) -> None:
     heard: list[str] = []
-    world = node.world
-    object.__setattr__(world, "heard", heard.append)
+    world = replace(node.world, heard=heard.append)
     await submit(theatre, "H01", 1)
     sent = document("D-H01-0", recipients=("H01",))
-    from docexchange.flow import receipts
-
     await receipts.apply(receipt(sent), world=world)
     assert heard == ["H01"]
 
@@ -252,8 +251,6 @@ async def test_a_pause_outlives_the_process(theatre: Theatre, node: Node) -> Non
 async def test_more_destinations_than_one_visit_looks_at(
     theatre: Theatre, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from docexchange.flow import outbox
-
     monkeypatch.setattr(outbox, "HEADS", 5)
     organs = tuple(f"X{number:02}" for number in range(23))
     theatre.axis.serves = {**theatre.axis.serves, **dict.fromkeys(organs, "H01")}
