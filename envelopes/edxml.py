@@ -10,6 +10,6 @@ the wild data of other systems; each oddity becomes a Finding, never silence.
 
 from .findings import Finding
 from .reader import read
-from .writer import split, write
+from .writer import pieces, split, write
 
-__all__ = ["Finding", "read", "split", "write"]
+__all__ = ["Finding", "pieces", "read", "split", "write"]

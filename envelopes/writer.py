@@ -56,6 +56,15 @@ def split(message: Message) -> tuple[bytes, bytes]:
     return _normalised(message, before, after) if writer.strangers else (before, after)
 
 
+def pieces(message: Message) -> list[bytes]:
+    """`write`, not put together: the content of each attachment is a piece of its own, and only
+    what holds elements begins with '<'. Raises Malformed as `write`."""
+    writer = _Writer()
+    writer.header(message)
+    writer.rest(message)
+    return [write(message)] if writer.strangers else writer.pieces()
+
+
 def is_written(message: Message, data: bytes, begin: int, end: int) -> bool:
     """Whether `split` would give exactly data[:begin] and data[end:]; large parts are compared
     where they are, without a copy.

@@ -211,20 +211,17 @@ def _closed(organ_id: str, closed: Organ, directory: Directory, pointer: str) ->
     )
 
 
-def check_elements(content: bytes, recipients: int) -> None:
+def check_elements(elements: int, recipients: int) -> None:
     """Refuse a document of which no receiver would read so many elements; of many recipients it is
     their addresses and telephone numbers that make them.
 
     Args:
-        content: the document as it is written.
-        recipients: how many it has.
+        elements: how many it has as it is written.
+        recipients: how many organs it goes to.
 
     Raises:
         SubmissionRefused: E-RTE-004 where the recipients are to blame, else E-SIZ-001.
     """
-    if content.count(b"<") <= ELEMENTS_MAX - _OURS:  # nearly always, and ten times as fast
-        return
-    elements = content.count(b"<") - content.count(b"</")
     if elements <= ELEMENTS_MAX - _OURS:
         return
     many = recipients > 1000

@@ -83,15 +83,6 @@ async def submit(
     if away is not None:  # one that nobody signed in time must not stand in the way
         await remote.expire(world=world, now=now)
     size, digest = await aside(is_heavy_document(document), _measured, document)
-    sender = document.sender.organ_id
-    identity = (sender, document.document_id or "", document.business)
-    earlier = world.store.find_submission(
-        origin, identity if document.business in (0, 3) else None, digest
-    )
-    if earlier is not None:
-        if reply is not None:
-            await world.store.reply(reply(earlier), now)
-        return earlier
     _check_size(size, world)
     if away is not None:
         expires = now + (sign_within or world.limits.signing_wait)
@@ -107,7 +98,7 @@ async def submit(
         kind=Kind.DOCUMENT,
         data=data,
         sha256=hashlib.sha256(data).hexdigest(),
-        from_organ=sender,
+        from_organ=document.sender.organ_id,
         document_id=document.document_id or "",
         business=document.business,
         number=document.code.number or "" if document.code else "",
@@ -123,7 +114,8 @@ async def submit(
         origin=origin,
     )
     submitted = await world.store.submit(submission, reply)
-    log.info("queued", tracking_id=submitted.tracking_id, to=list(document.recipients))
+    if not submitted.duplicate:
+        log.info("queued", tracking_id=submitted.tracking_id, to=list(document.recipients))
     return submitted
 
 
@@ -160,9 +152,14 @@ def _check_size(size: int, world: World) -> None:
 def _measured(document: Document) -> tuple[int, str]:
     """Size and SHA-256 of a document as it is written, without our hop and signature. Raises
     SubmissionRefused if it has too many elements."""
-    content = edxml.write(document)
-    check_elements(content, len(document.recipients))
-    return len(content), hashlib.sha256(content).hexdigest()
+    digest, size, elements = hashlib.sha256(), 0, 0
+    for piece in edxml.pieces(document):
+        digest.update(piece)
+        size += len(piece)
+        if piece.startswith(b"<"):  # the content of an attachment has none
+            elements += piece.count(b"<") - piece.count(b"</")
+    check_elements(elements, len(document.recipients))
+    return size, digest.hexdigest()
 
 
 async def _sign(document: Document, world: World, now: datetime) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import fields, replace
 
 import pytest
@@ -72,6 +73,14 @@ def test_the_two_parts_meet_where_the_signature_stands() -> None:
     assert before + after == edxml.write(SMALL)
     assert before.endswith(b"</edXML:TraceHeaderList>")
     assert after.startswith(b"</edXML:edXMLHeader>")
+
+
+def test_of_the_pieces_only_contents_begin_with_no_tag() -> None:
+    pieces = edxml.pieces(SMALL)
+    assert b"".join(pieces) == edxml.write(SMALL)
+    contents = [b64encode(one.content) for one in SMALL.attachments]
+    assert [piece for piece in pieces if not piece.startswith(b"<")] == contents
+    assert len(contents) > 0
 
 
 def test_the_prefixes_are_those_of_the_official_kit() -> None:

@@ -156,6 +156,7 @@ def test_any_unknown_elements_in_any_record_read_back(
         assert canonical(root) == data
         before, after = edxml.split(message)
         assert before + after == data
+        assert b"".join(edxml.pieces(message)) == data
         assert after.startswith(b"</edXML:edXMLHeader>")
         assert edxml.read(root)[0] == message
 
