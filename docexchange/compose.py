@@ -20,6 +20,7 @@ from .edges.directory import TomlDirectory
 from .edges.keyring import OrganKeyring, load_trust
 from .edges.remotekeys import load_remote
 from .edges.store import SqlStore
+from .edges.trial import Trial
 
 CLOCK_BACK = timedelta(minutes=5)  # a clock further behind the journal signs nothing
 CRASH_AT = "DOCEXCHANGE_CRASH_AT"
@@ -98,6 +99,7 @@ def build_world(config: Config, store: SqlStore, clock: Clock) -> World:
         schedule=config.retry,
         limits=config.limits,
         remote=load_remote(config.organs, clock.now()),
+        trial=Trial(config.limits.trial_memory, config.limits.trial_cpu),
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from envelopes.codes.organ import problem
+from envelopes.large import LARGE_MAX
 
 from .core.errors import ConfigError
 from .core.policy import MOST_RECIPIENTS, Limits
@@ -426,7 +427,12 @@ def _retry(section: Section) -> Schedule:
 def _limits(section: Section) -> Limits:
     usual = Limits()
     return Limits(
-        envelope_bytes=section.whole("envelope_bytes", usual.envelope_bytes, 64 * 1024, 2**30),
+        envelope_bytes=section.whole("envelope_bytes", usual.envelope_bytes, 64 * 1024, 15 * 2**20),
+        large_bytes=section.whole("large_bytes", usual.large_bytes, 64 * 1024, LARGE_MAX),
+        parts_quota=section.whole("parts_quota", usual.parts_quota, 0, 2**40),
+        trial_bytes=section.whole("trial_bytes", usual.trial_bytes, 0, 2**40),
+        trial_memory=section.whole("trial_memory", usual.trial_memory, 2**28, 2**40),
+        trial_cpu=section.whole("trial_cpu", usual.trial_cpu, 1, 86_400),
         signing_skew=section.span("signing_skew", usual.signing_skew),
         hold_ahead=section.span("hold_ahead", usual.hold_ahead),
         recheck=section.span("recheck", usual.recheck),

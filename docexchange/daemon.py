@@ -1,8 +1,9 @@
 """The composition root: builds the edges, runs the loops, orders the shutdown.
 
-Five loops in one task group: *sender*, *receiver*, *keeper*, and per mailroom *desk* (takes) and
-*porter* (hands over). Only bugs and StoreError end the group; the supervisor then restarts the
-process, and the store is the memory.
+Loops in one task group: *sender*, *receiver*, *keeper*, and per mailroom *desk* (takes) and
+*porter* (hands over; a second one carries what is large, so that nothing waits behind it). Only
+bugs and StoreError end the group; the supervisor then restarts the process, and the store is the
+memory.
 
 Stopping (SIGTERM): take nothing new, finish and commit what is in hand, close the broker, then
 the store.
@@ -31,6 +32,7 @@ from .edges.mailroom import Mailrooms
 from .edges.store import SqlStore
 from .flow import inbox, keeper, mailroom
 from .flow.outbox import Sender
+from .flow.parts import LargePorter
 
 log = structlog.get_logger()
 
@@ -150,6 +152,9 @@ class Daemon:
             for vhost in self.config.vhosts()
         }
         porters = [group.create_task(self._hand_over(vhost, mailrooms)) for vhost in counters]
+        porters += [
+            group.create_task(self._hand_over_large(vhost, mailrooms)) for vhost in counters
+        ]
         return [group.create_task(self._take_submissions(group, mailrooms, counters)), *porters]
 
     async def _take_submissions(
@@ -175,6 +180,20 @@ class Daemon:
                 await asyncio.sleep(POLL)
             elif not confirmed:
                 await _soon(committed)
+
+    async def _hand_over_large(self, vhost: str, mailrooms: Mailrooms) -> None:
+        committed = self._waker()
+        porter = LargePorter(vhost, mailrooms, self.world.store)
+        while True:
+            committed.clear()
+            try:
+                found = await porter.hand_over(self.clock)
+            except Deferred as deferred:
+                log.info("mailroom_waits", vhost=vhost, why=str(deferred))
+                await asyncio.sleep(POLL)
+            else:
+                if not found:
+                    await _soon(committed)
 
     def _hold_in_hand(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
         task = group.create_task(work)

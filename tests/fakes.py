@@ -42,6 +42,7 @@ class FakeIncoming:
     connection: str = ""
     redelivered: bool = False
     acked: bool = False
+    headers: Mapping[str, object] = field(default_factory=dict)
 
     def ack(self) -> None:
         self.acked = True
@@ -81,10 +82,19 @@ class FakeAxis:
     def broker(self, node: str) -> FakeBroker:
         return FakeBroker(self, node)
 
-    def put(self, lane: Lane, organ: str, body: bytes, connection: str = "") -> None:
+    def put(
+        self,
+        lane: Lane,
+        organ: str,
+        body: bytes,
+        connection: str = "",
+        headers: Mapping[str, object] | None = None,
+    ) -> None:
         """Place a message as the broker would, without any fault."""
         node = self.serves[organ]
-        message = FakeIncoming(self, node, organ, lane, body, connection)
+        message = FakeIncoming(
+            self, node, organ, lane, body, connection, headers=dict(headers or {})
+        )
         queue = self.queues[node]
         if self.rng.random() < self.faults.reordered:
             queue.insert(self.rng.randint(0, len(queue)), message)
@@ -129,9 +139,9 @@ class FakeBroker:
             await asyncio.sleep(0)
         if axis.rng.random() < axis.faults.refused:
             raise Deferred("not confirmed in time")
-        axis.put(lane, organ, body, self._node)
+        axis.put(lane, organ, body, self._node, headers)
         if axis.rng.random() < axis.faults.doubled:
-            axis.put(lane, organ, body, self._node)
+            axis.put(lane, organ, body, self._node, headers)
         if axis.rng.random() < axis.faults.confirm_lost:
             raise Deferred("connection closed before the confirm", unknown=True)
 

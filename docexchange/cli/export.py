@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +42,13 @@ def export(
     """Write what we sent with what came back, or what came with what we said of it."""
     with session.open_store() as (_, store):
         wanted = _collect(store, ref, output)
-    files.write_all(wanted, force=force)
+        files.refuse_existing(wanted, force=force)
+        for path, digest in wanted.items():
+            with (
+                files.replacing(path, force=force) as file,
+                closing(store.open_blob(digest)) as envelope,
+            ):
+                shutil.copyfileobj(envelope, file)
     if as_json:
         show.emit("export", {"files": [str(path) for path in wanted]})
         return
@@ -54,7 +62,8 @@ def export(
     )
 
 
-def _collect(store: SqlStore, ref: str, folder: Path) -> dict[Path, bytes]:
+def _collect(store: SqlStore, ref: str, folder: Path) -> dict[Path, str]:
+    """Where each envelope goes -> its digest."""
     try:
         sent = store.document(ref)
     except NotFound:
@@ -66,9 +75,9 @@ def _collect(store: SqlStore, ref: str, folder: Path) -> dict[Path, bytes]:
         envelope = (sent.number, sent.notation, sent.tracking_id, sent.sha256)
     number, notation, tracking_id, digest = envelope
     name = safe_name(number_of(number, notation), tracking_id)
-    wanted = {folder / f"{name}.edxml": store.blob(digest)}
+    wanted = {folder / f"{name}.edxml": digest}
     for name, digest in _names(said):
-        wanted[folder / "receipts" / f"{name}.edxml"] = store.blob(digest)
+        wanted[folder / "receipts" / f"{name}.edxml"] = digest
     return wanted
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -143,28 +145,36 @@ def save(
     ref: options.Ref, output: options.Folder, organ: Organ = "", force: options.Force = False
 ) -> None:
     """Write an arrival's envelope and attachments, unwrapped where the sender wrapped them."""
-    from envelopes import edxml
     from envelopes.attachments import open_all, safe_names
     from envelopes.attachments.names import safe_name, shortened
+    from envelopes.large import LARGE_MAX, copy_content, read_content, read_file
     from envelopes.model import Document
 
     with session.open_store() as (_, store):
         view = store.arrival(ref, organ)
-        data = store.blob(view.sha256)
-    name = safe_name(number_of(view.number, view.notation), view.tracking_id)
-    message, _ = edxml.read(data, limit=max(len(data), 1))
-    attachments = message.attachments if isinstance(message, Document) else ()
-    inner = safe_names(one.name or "" for one in attachments)
-    names = [shortened(f"{name}-{place}-{one}") for place, one in enumerate(inner, start=1)]
-    with files.Folder(output) as folder:
-        if not force:
-            folder.require_free((f"{name}.edxml", *names))
-        show.out(str(folder.write(f"{name}.edxml", data, force=force)))
-        for own, opened in zip(names, open_all(attachments), strict=True):
-            show.out(show.plain(str(folder.write(own, opened.content, force=force))))
-            remarks = extract.remarks(opened)
-            if remarks:
-                show.note(f"  {show.plain(remarks)}")
+        name = safe_name(number_of(view.number, view.notation), view.tracking_id)
+        with store.open_blob(view.sha256) as envelope, files.Folder(output) as folder:
+            message, _ = read_file(envelope, limit=LARGE_MAX)
+            attachments = message.attachments if isinstance(message, Document) else ()
+            inner = safe_names(one.name or "" for one in attachments)
+            names = [shortened(f"{name}-{place}-{one}") for place, one in enumerate(inner, start=1)]
+            if not force:
+                folder.require_free((f"{name}.edxml", *names))
+            envelope.seek(0)
+            with folder.writing(f"{name}.edxml", force=force) as file:
+                shutil.copyfileobj(envelope, file)
+            show.out(str(output / f"{name}.edxml"))
+            every = open_all(attachments, read=partial(read_content, envelope))
+            for own, opened in zip(names, every, strict=True):
+                with folder.writing(own, force=force) as file:
+                    if opened.stored is not None:
+                        copy_content(envelope, opened.stored, file)
+                    else:
+                        file.write(opened.content)
+                show.out(show.plain(str(output / own)))
+                remarks = extract.remarks(opened)
+                if remarks:
+                    show.note(f"  {show.plain(remarks)}")
 
 
 def _json(view: ArrivalView) -> dict[str, Any]:

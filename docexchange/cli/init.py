@@ -88,7 +88,12 @@ warn_prompt = "2h"              # khẩn, thượng khẩn: Priority 1 and 2
 warn_urgent = "30m"             # hỏa tốc: somebody still can telephone
 
 [limits]
-envelope_bytes = 8_388_608      # largest signed envelope, bytes; RabbitMQ 4 takes 16 MiB a message
+envelope_bytes = 8_388_608      # larger signed envelopes travel in parts of 4 MiB
+large_bytes = 1_073_741_824     # largest signed envelope, bytes
+parts_quota = 4_294_967_296     # bytes of incomplete envelopes that one sender's parts may take
+trial_bytes = 1_000_000         # a larger message that comes again is first read by a child process
+trial_memory = 536_870_912      # of which it may take so many bytes
+trial_cpu = 60                  # and so many seconds of CPU
 signing_skew = "5m"             # a signing time this far ahead of our clock still passes
 hold_ahead = "24h"              # this far ahead it is held until then; beyond: quarantine
 recheck = "5m"                  # wait before a held envelope is judged again

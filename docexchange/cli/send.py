@@ -18,12 +18,15 @@ from . import exits, fields, files, options, session, show, waiting, words
 from .words import say
 
 if TYPE_CHECKING:
+    from envelopes.model import Document
+
     from ..core.model import DeliveryView, Submitted
     from ..core.world import World
     from ..edges.directory import TomlDirectory
 
 POLL = 0.2  # s between two looks at the store
 IDLE = timedelta(seconds=3)  # a daemon looks every second; after this nobody seems to serve
+MARKUP_SPACE = 64 * 1024  # bytes that an envelope takes beside its attachments, and more
 PACK_LIMIT = 8 * 1024 * 1024  # bytes of an edXML that is read whole; what the exchange carries
 # How far along its way a recipient is by its code; others say that it will not get there.
 _RANK = {
@@ -117,12 +120,20 @@ def send(
     sign_within = options.span(expires) if expires else None
     with session.open_world() as (_, world):
         now = session.now()
-        made = fields.document(
-            given, names=_names_of(world), limit=world.limits.envelope_bytes, now=now
-        )
+        limits = world.limits
+        large = not sign_later and _is_large(given, limits.envelope_bytes)
+        limit = limits.large_bytes if large else limits.envelope_bytes
+        made = fields.document(given, names=_names_of(world), limit=limit, now=now, in_files=large)
         key = waiting.key_for(sign_later, cert, made.sender.organ_id, world, now)
         submitted = asyncio.run(
-            outbox.submit(made, world=world, now=now, sign_with=key, sign_within=sign_within)
+            outbox.submit(
+                made,
+                world=world,
+                now=now,
+                sign_with=key,
+                sign_within=sign_within,
+                contents=_contents(given, made),
+            )
         )
         if submitted.sign_by is not None:
             waiting.tell(submitted, world, as_json=as_json)
@@ -287,11 +298,7 @@ def pack(
     limit = FILES_MAX if given.from_xml is None else PACK_LIMIT
     made = fields.document(given, names=_names_in(organs), limit=limit, now=now, in_files=True)
     signer = open_signer(PemKey(key, cert, Secret(passphrase_file)), now)
-    contents = [
-        partial(_open, path)
-        for path, one in zip(given.paths or (), made.attachments, strict=False)
-        if one.stored is not None
-    ]
+    contents = _contents(given, made)
     traced = with_trace(made, made.sender.organ_id, now)
     with files.replacing(output, force=force) as out:
         packed = pack_to(out, traced, contents, signer, signing_time=now)
@@ -308,6 +315,22 @@ def pack(
         show.emit("pack", facts)
     else:
         show.out(f"{output} · {show.size(packed.size)} · sha256 {packed.sha256}")
+
+
+def _is_large(given: fields.Fields, limit: int) -> bool:
+    """Whether the files alone make an envelope too large for one message: they stay on the disk
+    and it travels in parts."""
+    sizes = [path.stat().st_size for path in given.paths or () if path.is_file()]
+    return sum(sizes) * 4 // 3 > limit - MARKUP_SPACE
+
+
+def _contents(given: fields.Fields, made: Document) -> list[Callable[[], BinaryIO]]:
+    """Opens the files of those attachments that stayed in them."""
+    return [
+        partial(_open, path)
+        for path, one in zip(given.paths or (), made.attachments, strict=False)
+        if one.stored is not None
+    ]
 
 
 def _open(path: Path) -> BinaryIO:

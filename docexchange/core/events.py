@@ -14,8 +14,8 @@ Source: contract mailroom/1 (docexchange/README.md); CloudEvents 1.0; RFC 9457 (
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -175,8 +175,10 @@ def inbox_message(
     verdict: str,
     sub_indication: str,
     signer: str,
+    large: bool = False,
 ) -> MailroomMessage:
-    """Hand an accepted envelope to a mailroom; its body is the stored envelope `sha256`."""
+    """Hand an accepted envelope to a mailroom; its body is the stored envelope `sha256`, or, of a
+    large one, the list of its parts, which go before it."""
     headers = {
         "x-contract": CONTRACT,
         "x-verdict": verdict,
@@ -196,7 +198,51 @@ def inbox_message(
         headers={name: header_value(value) for name, value in headers.items()},
         body=None,
         blob=sha256,
+        large=large,
     )
+
+
+def part_message(
+    whole: MailroomMessage, index: int, count: int, data: bytes, sha256: str
+) -> MailroomMessage:
+    """One part of a large inbox message; it comes before the message that lists it.
+
+    Args:
+        whole: that message, as its row stands.
+        index: its place, from 0.
+        count: of all parts.
+        data: its bytes; `sha256` is their hex digest.
+    """
+    headers = {
+        "x-contract": CONTRACT,
+        "x-group": whole.message_id,
+        "x-part": str(index),
+        "x-parts": str(count),
+        "x-sha256": sha256,
+    }
+    return replace(
+        whole,
+        message_id=f"{whole.message_id}-part-{index}",
+        type="document.part.v1",
+        content_type="application/octet-stream",
+        headers=headers,
+        body=data,
+    )
+
+
+def listing_message(whole: MailroomMessage, digests: Sequence[tuple[str, int]]) -> MailroomMessage:
+    """The inbox message of a large envelope: whoever has the listed parts, (digest, bytes) each,
+    has the envelope."""
+    body = {
+        "tracking_id": whole.message_id,
+        "sha256": whole.blob,
+        "size": sum(size for _, size in digests),
+        "parts": [
+            {"part": index, "sha256": sha256, "size": size}
+            for index, (sha256, size) in enumerate(digests)
+        ],
+    }
+    return replace(whole, content_type="application/vnd.docexchange.parts+json", body=_json(body))
 
 
 def transport_event(

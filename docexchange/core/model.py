@@ -28,13 +28,71 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class InStore:
+    """Content that is in the store already, chunk by chunk, and too large for memory; it stands
+    where the bytes of a smaller one stand, and whoever stores that links it.
+
+    Args:
+        blob_id: the store's number of it.
+        size: bytes.
+        sha256: hex digest of them; of parts that came, the one they claim until it was checked.
+    """
+
+    blob_id: int
+    size: int
+    sha256: str
+
+    def __len__(self) -> int:
+        return self.size
+
+
+Content = bytes | InStore
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a large envelope, as it came over the axis (phần của gói tin lớn).
+
+    Args:
+        connection: broker-checked user_id of the publisher.
+        organ: organ of the routing key.
+        envelope: hex SHA-256 of the whole that it claims to be a part of.
+        index: its place, from 0.
+        count: how many parts there are.
+        data: its bytes.
+    """
+
+    connection: str
+    organ: str
+    envelope: str
+    index: int
+    count: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What `put_part` found.
+
+    Args:
+        refused: why the part was not kept, "" if it was, or was there before.
+        content: the whole, when all parts are there; its digest was not checked yet.
+        attempts: how often the whole was judged before without an end.
+    """
+
+    refused: str = ""
+    content: InStore | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A signed envelope that is to be queued (gói tin chờ gửi), with a delivery per recipient.
 
     Args:
         tracking_id: our name of it (ULID).
         kind: document or status.
-        data: the signed bytes; they never change again.
+        data: the signed bytes; they never change again. Of a large one, where they are.
         sha256: hex digest of `data`.
         from_organ: OrganId that signed it.
         document_id: its DocumentId (of a status: the DocumentId it answers).
@@ -55,7 +113,7 @@ class Submission:
 
     tracking_id: str
     kind: Kind
-    data: bytes = field(repr=False)
+    data: Content = field(repr=False)
     sha256: str
     from_organ: str
     document_id: str
@@ -227,6 +285,7 @@ class MailroomMessage:
         headers: AMQP headers.
         body: the bytes, or None when they are the stored envelope `blob`.
         blob: hex SHA-256 of a stored envelope, or "".
+        large: the envelope is handed over in parts, beside the other messages and not before them.
     """
 
     vhost: str
@@ -238,11 +297,13 @@ class MailroomMessage:
     body: bytes | None = field(repr=False)
     blob: str = ""
     correlation_id: str = ""
+    large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row of the mailroom outbox that is to be published; `message.body` is filled in."""
+    """A row of the mailroom outbox that is to be published; `message.body` is filled in unless
+    the message is large."""
 
     row_id: int
     message: MailroomMessage
@@ -255,7 +316,7 @@ class Arrival:
     Args:
         tracking_id: our name of it; message_id of the mailroom's inbox message.
         organ: our organ that it arrived for (of the routing key, in the signed To).
-        sha256, data: the exact bytes received.
+        sha256, data: the exact bytes received, or where they are.
         from_organ, document_id, business, number, notation, subject: from the signed content.
         report: JSON of the verification report.
         arrived_at: now.
@@ -266,7 +327,7 @@ class Arrival:
     tracking_id: str
     organ: str
     sha256: str
-    data: bytes = field(repr=False)
+    data: Content = field(repr=False)
     from_organ: str
     document_id: str
     business: int
@@ -307,7 +368,7 @@ class Kept:
 
     organ: str
     sha256: str
-    data: bytes = field(repr=False)
+    data: Content = field(repr=False)
     size: int
     reason: str
     detail: str

@@ -36,8 +36,13 @@ class Limits:
     """Bounds of a node.
 
     Args:
-        envelope_bytes: largest signed envelope, bytes (8 MiB: RabbitMQ 4 takes 16 MiB a message,
-            and a small receipt must not wait behind a large body).
+        envelope_bytes: largest signed envelope that travels as one message, bytes (8 MiB:
+            RabbitMQ 4 takes 16 MiB a message, and a small receipt must not wait behind a large
+            body). Larger ones travel in parts.
+        large_bytes: largest signed envelope, bytes.
+        parts_quota: bytes that the parts of one axis user may take until their wholes are complete.
+        trial_bytes: of a redelivered message; above, a child process reads it first.
+        trial_memory, trial_cpu: what that child may take, bytes of address space and seconds.
         signing_skew: how far a signing time may lie ahead of our clock and still pass.
         hold_ahead: how far it may lie ahead to be held until our clock gets there.
         recheck: wait before a held envelope is judged again.
@@ -49,6 +54,11 @@ class Limits:
     """
 
     envelope_bytes: int = 8 * 1024 * 1024
+    large_bytes: int = 1024**3
+    parts_quota: int = 4 * 1024**3
+    trial_bytes: int = 1_000_000
+    trial_memory: int = 512 * 1024**2
+    trial_cpu: int = 60
     signing_skew: timedelta = timedelta(minutes=5)
     hold_ahead: timedelta = timedelta(hours=24)
     recheck: timedelta = timedelta(minutes=5)

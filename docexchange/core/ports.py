@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
+from envelopes.model import Stored
 from keys.certificates import Certificate
 from keys.signer import Signer
 
@@ -14,14 +15,18 @@ from .model import (
     Acceptance,
     Arrival,
     ArrivalView,
+    Content,
     DocumentView,
     Due,
+    Gathered,
     Head,
+    InStore,
     Kept,
     KeptView,
     MailroomMessage,
     Origin,
     Outgoing,
+    Part,
     Pause,
     Pending,
     PendingView,
@@ -45,6 +50,7 @@ class Incoming(Protocol):
     body: bytes
     redelivered: bool
     connection: str  # broker-checked user_id of the publisher, "" when absent
+    headers: Mapping[str, object]  # hints of whoever sent it, never facts
 
     def ack(self) -> None:
         """Tell the broker to forget it; only after the commit. A lost ack means a redelivery."""
@@ -332,7 +338,7 @@ class Store(Protocol):
 
     def held_due(
         self, now: datetime, limit: int
-    ) -> Sequence[tuple[int, str, bytes, datetime, str]]:
+    ) -> Sequence[tuple[int, str, Content, datetime, str]]:
         """Held envelopes to judge again: (kept_id, organ, data, first_seen, connection)."""
         ...
 
@@ -342,6 +348,41 @@ class Store(Protocol):
 
     async def attempt(self, sha256: str, now: datetime) -> int:
         """Count a redelivered message before it is parsed; returns which attempt this is (1..)."""
+        ...
+
+    # -- too large for memory ---------------------------------------------------------------
+    async def fill(self, produce: Callable[[BinaryIO], Stored], now: datetime) -> InStore:
+        """Let a thread write content, row by row in small transactions; nothing links it yet, and
+        it is swept after a day. Raises what `produce` raises."""
+        ...
+
+    def open_blob(self, content: InStore | str) -> BinaryIO:
+        """A seekable file over stored content (by digest: checked when it was read to its end),
+        for any one thread; the caller closes it. Raises NotFound, StoreError."""
+        ...
+
+    async def put_part(self, part: Part, quota: int, limit: int, now: datetime) -> Gathered:
+        """Keep a part of a large envelope, keyed by (connection, organ, envelope, index); one that
+        is here already is ignored. Parts that contradict each other in their count end the group,
+        with a journal line, and begin another. Beyond the publisher's quota, or when the whole
+        would exceed `limit` (both bytes), the part is refused and journalled."""
+        ...
+
+    async def judging(self, content: InStore, *, begins: bool) -> None:
+        """Count, before it is parsed, that a complete group is judged; or take that back."""
+        ...
+
+    async def drop_parts(self, content: InStore, reason: str, now: datetime) -> None:
+        """End a group; journalled when there is a reason. Nothing happens to what was linked."""
+        ...
+
+    async def refuse_part(self, part: Part, reason: str, now: datetime) -> None:
+        """Journal that a part was not kept."""
+        ...
+
+    async def sweep_parts(self, before: datetime, now: datetime) -> int:
+        """End groups that began before then, and delete some rows of ended ones; call it again
+        while it returns more than 0. Cheap when there is nothing."""
         ...
 
     # -- receipts ---------------------------------------------------------------------------
@@ -368,8 +409,11 @@ class Store(Protocol):
         """Queue one message for a mailroom (a refusal, for example)."""
         ...
 
-    def mailroom_due(self, vhost: str, after: int, limit: int) -> Sequence[Outgoing]:
-        """Messages for a mailroom that are not confirmed yet, in order, row_id > after."""
+    def mailroom_due(
+        self, vhost: str, after: int, limit: int, *, large: bool = False
+    ) -> Sequence[Outgoing]:
+        """Messages for a mailroom that are not confirmed yet, in order, row_id > after; or those
+        that are handed over in parts, without their bodies."""
         ...
 
     async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
+LARGE_WAIT = 2 * _HOUR
 
 
 class Lane(StrEnum):
@@ -76,9 +77,11 @@ class Schedule:
         """
         return self._pick(self.unconfirmed, attempts, spread)
 
-    def receipt_in(self, copies: int, spread: float) -> timedelta:
-        """Wait for a receipt after the `copies`-th confirmed copy (counted from 1)."""
-        return self._pick(self.unanswered, copies, spread)
+    def receipt_in(self, copies: int, spread: float, *, large: bool = False) -> timedelta:
+        """Wait for a receipt after the `copies`-th confirmed copy (counted from 1); after one that
+        travels in parts, LARGE_WAIT at least: another copy is a gigabyte."""
+        waits = tuple(one for one in self.unanswered if one >= LARGE_WAIT) if large else ()
+        return self._pick(waits or self.unanswered[-1 if large else 0 :], copies, spread)
 
     def lifetime_of(self, priority: int) -> timedelta:
         """How long a document of this Priority is tried."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from keys.remote import RemoteKey
@@ -12,6 +12,7 @@ from keys.trust import Trust
 from .policy import Limits
 from .ports import Directory, Keyring, Store
 from .schedule import Schedule
+from .turns import Turns
 
 
 def _nobody(_organ: str) -> None:
@@ -33,6 +34,8 @@ class World:
         remote: organs whose documents are signed elsewhere, and the keys that sign them.
         schedule, limits: settings.
         heard: told of each organ whose receipt came: it is alive.
+        trial: reads an envelope in a child process; "" if that survived, else what happened.
+        turns: one at a time for each large envelope that comes.
     """
 
     store: Store
@@ -46,6 +49,8 @@ class World:
     limits: Limits = field(default_factory=Limits)
     remote: Mapping[str, RemoteKey] = field(default_factory=dict)
     heard: Callable[[str], None] = _nobody
+    trial: Callable[[Iterable[bytes]], str] | None = None
+    turns: Turns = field(default_factory=Turns)
 
     def spread(self) -> float:
         """A random number in -1..1 for jitter."""

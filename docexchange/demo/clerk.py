@@ -30,6 +30,7 @@ class Clerk:
         self._url = url
         self._login = login
         self.inbox: dict[str, AbstractIncomingMessage] = {}  # by message_id: stored once
+        self.parts: dict[str, dict[int, bytes]] = {}  # of large ones, by group and place
         self.repeated = 0  # copies of what was already stored
         self.replies: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
@@ -114,8 +115,19 @@ class Clerk:
         )
         return message_id
 
+    def envelope(self, tracking_id: str) -> bytes:
+        """An envelope of the inbox, put together from its parts if it came so."""
+        message = self.inbox[tracking_id]
+        if message.content_type != "application/vnd.docexchange.parts+json":
+            return message.body
+        parts = self.parts[tracking_id]
+        return b"".join(parts[one["part"]] for one in json.loads(message.body)["parts"])
+
     async def _store(self, message: AbstractIncomingMessage) -> None:
-        if message.message_id in self.inbox:
+        if message.type == "document.part.v1":
+            place = int(str(message.headers["x-part"]))
+            self.parts.setdefault(str(message.headers["x-group"]), {})[place] = message.body
+        elif message.message_id in self.inbox:
             self.repeated += 1
         else:
             self.inbox[message.message_id or ""] = message

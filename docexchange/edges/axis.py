@@ -37,6 +37,7 @@ class AxisMessage:
     body: bytes = field(repr=False)
     redelivered: bool
     connection: str
+    headers: Mapping[str, object] = field(repr=False)
     acknowledge: Ack = field(repr=False)
 
     def ack(self) -> None:
@@ -132,6 +133,7 @@ class Axis:
                     body=message.body,
                     redelivered=bool(message.redelivered),
                     connection=message.header.properties.user_id or "",
+                    headers=message.header.properties.headers or {},
                     acknowledge=ack,
                 )
             )

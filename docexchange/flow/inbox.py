@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,19 +22,22 @@ import structlog
 
 from envelopes.model import Document, Status
 from envelopes.report import Indication, Report
-from envelopes.verify import verify
+from envelopes.verify import verify, verify_file
 
 from ..core.errors import NotFound
 from ..core.events import inbox_message
-from ..core.model import Acceptance, Arrival, Kept
+from ..core.model import Acceptance, Arrival, Content, InStore, Kept, Part
+from ..core.parts import is_part
 from ..core.policy import Disposition, dispose, is_secret, sender_is_proven
 from ..core.ports import Incoming
 from ..core.states import CONFLICT, StatusCode
 from ..core.world import World
-from . import receipts
+from . import parts, receipts
 from .offload import DIGEST_BYTES, aside, is_heavy
 
 log = structlog.get_logger()
+
+PIECE = 1024 * 1024  # bytes of a large envelope in memory at once
 
 
 class Outcome(StrEnum):
@@ -43,6 +48,7 @@ class Outcome(StrEnum):
     RECEIPT = "receipt"
     HELD = "held"
     QUARANTINED = "quarantined"
+    PART = "part"  # of a large envelope: kept, known already, or refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Envelope:
     """Bytes that came for an organ, before anybody believes them."""
 
     organ: str
-    data: bytes
+    data: Content
     connection: str
     sha256: str
 
@@ -64,6 +70,15 @@ async def receive(incoming: Incoming, *, world: World, now: datetime) -> Outcome
         StoreError: nothing was stored and nothing acked.
         Deferred: our signer is down; nothing was stored and nothing acked.
     """
+    if is_part(incoming.headers):
+
+        async def whole(part: Part, content: InStore, attempt: int) -> Outcome:
+            envelope = Envelope(part.organ, content, part.connection, part.envelope)
+            return await _take_new(envelope, attempt, world, now)
+
+        outcome = await parts.receive(incoming, whole, world=world, now=now) or Outcome.PART
+        incoming.ack()
+        return outcome
     heavy = len(incoming.body) > DIGEST_BYTES
     digest = (await aside(heavy, hashlib.sha256, incoming.body)).hexdigest()
     envelope = Envelope(incoming.organ, incoming.body, incoming.connection, digest)
@@ -77,16 +92,34 @@ async def _take(envelope: Envelope, *, redelivered: bool, world: World, now: dat
     if known is not None:
         await world.store.answer_again(known, now)
         return Outcome.ANSWERED_AGAIN
-    if redelivered:
-        attempt = await world.store.attempt(envelope.sha256, now)
-        if attempt >= world.limits.poison_attempts:
-            why = f"delivered {attempt} times without an end; not parsed"
+    attempt = await world.store.attempt(envelope.sha256, now) if redelivered else 0
+    return await _take_new(envelope, attempt, world, now)
+
+
+async def _take_new(envelope: Envelope, attempt: int, world: World, now: datetime) -> Outcome:
+    """Judge what was not accepted before; `attempt` counts how often it came without an end."""
+    if attempt >= world.limits.poison_attempts:
+        why = f"delivered {attempt} times without an end; not parsed"
+        return await _quarantine(envelope, None, "POISON", why, world, now)
+    if attempt and world.trial and len(envelope.data) > world.limits.trial_bytes:
+        died = await aside(True, world.trial, _pieces(envelope.data, world))
+        if died:
+            why = f"it ended the process that read it on trial: {died}"
             return await _quarantine(envelope, None, "POISON", why, world, now)
     if not _served(envelope.organ, world):  # read all the same: a secret is not kept here either
         report = await _verify(envelope, world, now)
         why = "routed to an organ not served here"
         return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
     return await judge(envelope, world=world, now=now)
+
+
+def _pieces(data: Content, world: World) -> Iterable[bytes]:
+    if isinstance(data, bytes):
+        yield data
+        return
+    with closing(world.store.open_blob(data)) as file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 async def judge(envelope: Envelope, *, world: World, now: datetime) -> Outcome:
@@ -108,9 +141,13 @@ async def judge(envelope: Envelope, *, world: World, now: datetime) -> Outcome:
 
 
 async def _verify(envelope: Envelope, world: World, now: datetime) -> Report:
+    data = envelope.data
+    if isinstance(data, InStore):
+        return await aside(True, _verify_stored, data, world, now)
+
     def run() -> Report:
         return verify(
-            envelope.data,
+            data,
             trust=world.trust,
             at=now,
             directory=world.directory,
@@ -125,8 +162,20 @@ async def _verify(envelope: Envelope, world: World, now: datetime) -> Report:
                 _ = attachment.sha256
         return report
 
-    heavy = is_heavy(envelope.data)
+    heavy = is_heavy(data)
     return await aside(heavy, run_with_digests if heavy else run)
+
+
+def _verify_stored(data: InStore, world: World, now: datetime) -> Report:
+    with closing(world.store.open_blob(data)) as file:
+        return verify_file(
+            file,
+            trust=world.trust,
+            at=now,
+            directory=world.directory,
+            skew=world.limits.signing_skew,
+            limit=world.limits.large_bytes,
+        )
 
 
 async def _accept(
@@ -172,6 +221,7 @@ def _arrival(
             verdict=report.indication.value,
             sub_indication=report.sub_indication,
             signer=report.signer.subject if report.signer else "",
+            large=len(envelope.data) > world.limits.envelope_bytes,
         )
     return Arrival(
         tracking_id=tracking_id,

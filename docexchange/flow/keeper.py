@@ -1,5 +1,5 @@
 """The keeper: what time alone does. Overdue receipts, ended lifetimes, held envelopes, documents
-that nobody signed.
+that nobody signed, parts whose rest never came.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 
-from ..core.model import Deadline
+from ..core.model import Deadline, InStore
 from ..core.world import World
 from . import inbox, receipts, remote
 
@@ -25,7 +25,8 @@ async def keep(*, world: World, now: datetime) -> None:
     When this returns, every delivery whose receipt is overdue waits to be sent again, every one
     whose lifetime ended is undeliverable, the mailrooms of those and of the late ones are told,
     every parked receipt whose document is here is applied, every document that waited too long
-    for its signature has expired, and every held envelope that is due was judged again.
+    for its signature has expired, every held envelope that is due was judged again, and large
+    envelopes that did not come whole in time are forgotten.
 
     Raises:
         StoreError: what was decided before it stays decided.
@@ -41,6 +42,8 @@ async def keep(*, world: World, now: datetime) -> None:
     await receipts.match_parked(world=world, now=now)
     await remote.expire(world=world, now=now)
     await recheck(world=world, now=now)
+    while await world.store.sweep_parts(now - world.schedule.lifetime, now):
+        pass
 
 
 def _tell(deadline: Deadline) -> None:
@@ -65,7 +68,7 @@ async def recheck(*, world: World, now: datetime) -> int:
     """Judge held envelopes again; returns how many have settled."""
     settled = 0
     for kept_id, organ, data, _, connection in world.store.held_due(now, HELD_ROWS):
-        digest = hashlib.sha256(data).hexdigest()
+        digest = data.sha256 if isinstance(data, InStore) else hashlib.sha256(data).hexdigest()
         envelope = inbox.Envelope(organ, data, connection, digest)
         outcome = await inbox.judge(envelope, world=world, now=now)
         if outcome is not inbox.Outcome.HELD:

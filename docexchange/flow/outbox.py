@@ -22,7 +22,7 @@ from envelopes.pack import with_trace
 from keys.remote import RemoteKey
 
 from ..core.errors import Deferred, DeliveryRefused, NotFound, SubmissionRefused
-from ..core.model import Due, Head, MailroomMessage, Origin, Pause, Submission, Submitted
+from ..core.model import Content, Due, Head, MailroomMessage, Origin, Pause, Submission, Submitted
 from ..core.pacing import Turn
 from ..core.policy import (
     check_content,
@@ -35,7 +35,7 @@ from ..core.ports import Broker, Clock
 from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
 from ..core.world import World
-from . import remote
+from . import large, parts, remote
 from .destinations import Change, Destinations
 from .offload import aside, is_heavy_document
 from .signing import signed
@@ -57,6 +57,7 @@ async def submit(
     reply: Reply | None = None,
     sign_with: RemoteKey | None = None,
     sign_within: timedelta | None = None,
+    contents: Sequence[large.Opener] = (),
 ) -> Submitted:
     """Take a document that one of our organs sends.
 
@@ -72,6 +73,8 @@ async def submit(
         reply: makes the answer to the mailroom, queued in the same transaction.
         sign_with: a key elsewhere that is to sign, instead of the organ's usual way.
         sign_within: how long its signature may take, instead of `limits.signing_wait`.
+        contents: opens the files of attachments that are `stored`, in their order: such a document
+            is packed into the store piece by piece, and may have up to `limits.large_bytes`.
 
     Raises:
         SubmissionRefused: with a code, what is wrong and what to do; nothing was stored.
@@ -83,7 +86,15 @@ async def submit(
     if away is not None:  # one that nobody signed in time must not stand in the way
         await remote.expire(world=world, now=now)
     size, digest = await aside(is_heavy_document(document), _measured, document)
-    _check_size(size, world)
+    stored = large.is_large(document)
+    if stored and (earlier := _earlier(document, digest, origin, world)) is not None:
+        if reply is not None:
+            await world.store.reply(reply(earlier), now)
+        return earlier
+    if away is None and stored:
+        large.check_size(size, world)
+    else:
+        _check_size(size, world)
     if away is not None:
         expires = now + (sign_within or world.limits.signing_wait)
         request = await remote.ask(document, away, world=world, now=now, expires=expires)
@@ -91,13 +102,19 @@ async def submit(
         return await remote.hold(
             request, content_sha256=digest, world=world, now=now, origin=origin, reply=reply
         )
-    data = await _sign(document, world, now)
-    _check_size(len(data), world)
+    data: Content
+    if stored:
+        data = await large.sign(document, contents, world, now)
+        sha256 = data.sha256
+    else:
+        data = await _sign(document, world, now)
+        _check_size(len(data), world)
+        sha256 = hashlib.sha256(data).hexdigest()
     submission = Submission(
         tracking_id=world.new_id(),
         kind=Kind.DOCUMENT,
         data=data,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         from_organ=document.sender.organ_id,
         document_id=document.document_id or "",
         business=document.business,
@@ -117,6 +134,16 @@ async def submit(
     if not submitted.duplicate:
         log.info("queued", tracking_id=submitted.tracking_id, to=list(document.recipients))
     return submitted
+
+
+def _earlier(
+    document: Document, digest: str, origin: Origin | None, world: World
+) -> Submitted | None:
+    """The earlier submission of a large document, known before a gigabyte is packed in vain."""
+    identity = (document.sender.organ_id, document.document_id or "", document.business)
+    return world.store.find_submission(
+        origin, identity if document.business in (0, 3) else None, digest
+    )
 
 
 def _check_at_the_door(document: Document, world: World) -> None:
@@ -152,6 +179,8 @@ def _check_size(size: int, world: World) -> None:
 def _measured(document: Document) -> tuple[int, str]:
     """Size and SHA-256 of a document as it is written, without our hop and signature. Raises
     SubmissionRefused if it has too many elements."""
+    if large.is_large(document):
+        return large.measured(document)
     digest, size, elements = hashlib.sha256(), 0, 0
     for piece in edxml.pieces(document):
         digest.update(piece)
@@ -192,6 +221,7 @@ class Sender:
         self._destinations.restore(world.store.pauses())
         self._after: dict[tuple[Lane, Turn], str] = {}
         self._turns = tuple(Turn)
+        self._large = asyncio.Lock()  # one batch of parts in memory, whoever's
         self.unfinished = False  # some destinations were not looked at: call `pump` again
 
     def heard(self, organ: str) -> None:
@@ -293,7 +323,10 @@ class Sender:
                 due.delivery_id,
                 Event.PUBLISH_CONFIRMED,
                 now,
-                next_try=now + world.schedule.receipt_in(due.copies + 1, world.spread()),
+                next_try=now
+                + world.schedule.receipt_in(
+                    due.copies + 1, world.spread(), large=self._in_parts(due)
+                ),
             )
             await self._write(self._destinations.confirmed(due, now), now)
 
@@ -303,8 +336,14 @@ class Sender:
             "x-kind": due.kind.value,
             "x-sha256": due.sha256,
         }
+        if self._in_parts(due):
+            await parts.publish(due, headers, self._world.store, self._broker, self._large)
+            return
         data = self._world.store.blob(due.sha256)
         await self._broker.publish(due.lane, due.to_organ, data, headers)
+
+    def _in_parts(self, due: Due) -> bool:
+        return due.size > self._world.limits.envelope_bytes
 
     async def _defer(self, due: Due, deferred: Deferred, now: datetime) -> None:
         again = now + self._world.schedule.retry_in(due.attempts + 1, self._world.spread())

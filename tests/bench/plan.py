@@ -19,6 +19,7 @@ class Plan:
         in_flight: of them at once.
         singles: documents with one in flight, in each round.
         large: bytes of the attachment of the large envelope.
+        parts: bytes of the attachment that travels in parts; 760 MiB make an envelope of 1 GiB.
         files: envelopes in the folder that is verified.
     """
 
@@ -31,6 +32,7 @@ class Plan:
     in_flight: int = 64
     singles: int = 40
     large: int = 1024 * 1024 * 1024
+    parts: int = 760 * 1024 * 1024
     files: int = 10_000
 
 
@@ -43,5 +45,6 @@ QUICK = Plan(
     documents=100,
     singles=10,
     large=16 * 1024 * 1024,
+    parts=24 * 1024 * 1024,
     files=300,
 )

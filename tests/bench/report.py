@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from tests.bench import large, signatures
+from tests.bench import large, parts, signatures
 from tests.bench.exchange import Result
 from tests.bench.floor import Cost
 from tests.bench.material import EXCHANGED
@@ -31,6 +31,7 @@ class Measured:
     rows: Mapping[str, Cost]
     signatures: Mapping[str, Contest]
     large: large.Measured
+    parts: parts.Measured
     exchange: Mapping[str, Result]
 
     def ratios(self) -> dict[str, float]:
@@ -70,6 +71,7 @@ class Measured:
             f"p50 of one in flight < {SINGLE_GOAL_MS:.0f} ms": ratios["p50 of one in flight, ms"]
             < SINGLE_GOAL_MS,
             **self.large.goals(),
+            **self.parts.goals(),
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -92,6 +94,7 @@ class Measured:
                 for size, contest in self.signatures.items()
             },
             "large": self.large.as_json(),
+            "parts": self.parts.as_json(),
             "exchange": {name: _result(result) for name, result in self.exchange.items()},
             "ratios": self.ratios(),
             "goals": self.goals(),
@@ -106,6 +109,7 @@ class Measured:
                 "",
                 *signatures.table(self.signatures),
                 *self.large.table(),
+                *self.parts.table(),
                 *_exchange(self),
                 *_foot(self),
             ]

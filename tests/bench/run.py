@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import exchange, floor, large, signatures
+from tests.bench import exchange, floor, large, parts, signatures
 from tests.bench.material import machine
 from tests.bench.plan import QUICK, Plan
 from tests.bench.report import Measured
@@ -34,6 +34,10 @@ def measure(folder: Path, plan: Plan) -> Measured:
     signed = signatures.measure(rig.pki, seconds=plan.seconds / 20, rounds=plan.rounds * 20)
     say("large envelopes, a folder of many ...")
     large_and_many = large.measure(rig.pki, folder, plan)
+    say("an envelope in parts between two daemons ...")
+    stage = folder / "parts"
+    stage.mkdir()
+    in_parts = asyncio.run(parts.measure(stage, plan.parts))
     say("broker ...")
     try:
         asyncio.run(rig.open())
@@ -44,7 +48,9 @@ def measure(folder: Path, plan: Plan) -> Measured:
         exchanged = exchange.measure(rig, plan)
     finally:
         rig.close()
-    return Measured(here, plan is QUICK, crypto, raw, rows, signed, large_and_many, exchanged)
+    return Measured(
+        here, plan is QUICK, crypto, raw, rows, signed, large_and_many, in_parts, exchanged
+    )
 
 
 def say(text: str) -> None:

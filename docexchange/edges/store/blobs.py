@@ -14,16 +14,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, delete, select, update
 
 from ...core.errors import NotFound, StoreError
-from . import tables
+from ...core.model import Content, InStore
+from . import parts as groups
+from . import streams, tables
 from .database import Connection, Query, adding, micros
 from .transaction import Transaction
 
 CHUNK = 1024 * 1024  # bytes a row; also what a transaction shared with others takes at most
+WHOLE_MAX = 8 * 1024 * 1024  # bytes; what is larger is never read into memory whole
 ORPHAN_AFTER = timedelta(days=1)
 FRESH_BYTES = 16 * 1024 * 1024  # twice the largest envelope; a hundred of the usual size
 
 _b, _c = tables.blobs, tables.chunks
 _FIND = Query(select(_b.c.id, _b.c.complete).where(_b.c.sha256 == bindparam("sha256")))
+_WHERE = Query(select(_b).where(_b.c.sha256 == bindparam("sha256")))
 _ADD = Query(adding(_b).returning(_b.c.id))
 _COMPLETE = Query(update(_b).where(_b.c.id == bindparam("blob_id")).values(complete=1))
 _TOUCH = Query(
@@ -85,9 +89,11 @@ class Fresh:
         return data
 
 
-def put(transaction: Transaction, sha256: str, data: bytes, at: datetime) -> int:
+def put(transaction: Transaction, sha256: str, data: Content, at: datetime) -> int:
     """Have these bytes stored and linked; their number. Parts that are there already are not
     written again."""
+    if isinstance(data, InStore):
+        return streams.adopt(transaction, data, sha256)
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
     present: set[int] = set()
@@ -126,7 +132,10 @@ def begin(transaction: Transaction, sha256: str, size: int, at: datetime) -> boo
 def put_part(sha256: str, seq: int, part: memoryview, transaction: Transaction) -> None:
     """Write one row of a large content that was announced."""
     connection = transaction.connection
-    number = connection.rows(_FIND, sha256=sha256)[0]["id"]
+    known = connection.rows(_FIND, sha256=sha256)[0]
+    if known["complete"]:  # it came on another way meanwhile
+        return
+    number = known["id"]
     present = {row["seq"] for row in connection.rows(_PARTS, blob_id=number)}
     if seq not in present:
         connection.run(_ADD_PART, blob_id=number, seq=seq, data=part)
@@ -156,6 +165,14 @@ def read(connection: Connection, sha256: str) -> bytes:
     return data
 
 
+def content(connection: Connection, sha256: str) -> Content:
+    """Stored content: its bytes, or where it is when it is large. Raises NotFound, StoreError."""
+    known = connection.one(_WHERE, sha256=sha256)
+    if known is not None and known["complete"] == 1 and known["size"] > WHOLE_MAX:
+        return InStore(known["id"], known["size"], sha256)
+    return read(connection, sha256)
+
+
 def forget(transaction: Transaction, sha256: str) -> bool:
     """Drop a content that no row links any more; False when one does."""
     connection = transaction.connection
@@ -168,10 +185,13 @@ def forget(transaction: Transaction, sha256: str) -> bool:
 
 
 def sweep_orphans(transaction: Transaction, now: datetime, most: int) -> int:
-    """Drop content that was announced over a day ago and never linked."""
+    """Drop content that was announced over a day ago and never linked; a large one in steps."""
     connection = transaction.connection
     rows = connection.rows(_ORPHANS, before=micros(now - ORPHAN_AFTER), most=most)
     for row in rows:
+        if groups.is_many_rows(connection, row["id"]):
+            groups.condemn(transaction, row["id"], now)
+            continue
         connection.run(_DROP_PARTS, blob_id=row["id"])
         connection.run(_DROP, blob_id=row["id"])
     return len(rows)

@@ -77,9 +77,9 @@ class Connection:
     """A connection whose every failure is a StoreError. Reads see one statement's snapshot, or
     one of several statements inside `reading`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, cache_kib: int = CACHE_KIB) -> None:
         with _failing():
-            self._raw = connect(path)
+            self._raw = connect(path, cache_kib=cache_kib)
             self._raw.row_factory = sqlite3.Row
 
     @property
@@ -132,12 +132,16 @@ class Connection:
         finally:
             self.command("ROLLBACK")
 
+    def shrink(self) -> None:
+        """Give back the memory of cached pages: large content pushed out all others anyway."""
+        self.command("PRAGMA shrink_memory")
+
     def close(self) -> None:
         """Close it; closing twice does nothing."""
         self._raw.close()
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
     """A raw connection with our settings; the page size counts only before the first WAL."""
     raw = sqlite3.connect(
         path,
@@ -151,7 +155,7 @@ def connect(path: Path) -> sqlite3.Connection:
     raw.execute("PRAGMA synchronous = FULL")
     raw.execute("PRAGMA foreign_keys = ON")
     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    raw.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    raw.execute(f"PRAGMA cache_size = -{cache_kib}")
     raw.execute("PRAGMA temp_store = MEMORY")
     return raw
 

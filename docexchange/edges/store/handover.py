@@ -17,7 +17,12 @@ _m, _a = tables.mailroom_messages, tables.arrivals
 
 _DUE = Query(
     select(_m)
-    .where(tables.UNSENT, _m.c.vhost == bindparam("vhost"), _m.c.id > bindparam("after"))
+    .where(
+        tables.UNSENT,
+        _m.c.vhost == bindparam("vhost"),
+        _m.c.large == bindparam("large"),
+        _m.c.id > bindparam("after"),
+    )
     .order_by(_m.c.id)
     .limit(bindparam("most"))
 )
@@ -34,9 +39,12 @@ _HANDED_OVER = Query(
 )
 
 
-def due(connection: Connection, vhost: str, after: int, limit: int) -> list[Outgoing]:
-    """Unconfirmed messages for a mailroom after this row, in order, with their bodies."""
-    rows = connection.rows(_DUE, vhost=vhost, after=after, most=limit)
+def due(
+    connection: Connection, vhost: str, after: int, limit: int, *, large: bool
+) -> list[Outgoing]:
+    """Unconfirmed messages for a mailroom after this row, in order, with their bodies; or those
+    that are large, without."""
+    rows = connection.rows(_DUE, vhost=vhost, large=int(large), after=after, most=limit)
     return [Outgoing(row["id"], _message(connection, row)) for row in rows]
 
 
@@ -63,7 +71,8 @@ def _message(connection: Connection, row: Row) -> MailroomMessage:
         type=row["type"],
         content_type=row["content_type"],
         headers=json.loads(row["headers"]),
-        body=row["body"] if blob is None else blobs.read(connection, blob),
+        body=row["body"] if blob is None or row["large"] else blobs.read(connection, blob),
         blob=blob or "",
         correlation_id=row["correlation_id"],
+        large=bool(row["large"]),
     )

@@ -20,8 +20,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 
 from ...core.errors import NotFound
-from ...core.model import Kept, Submission
-from . import blobs, submissions, tables
+from ...core.model import Content, InStore, Kept, Submission
+from . import blobs, streams, submissions, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .transaction import Transaction
 
@@ -105,13 +105,13 @@ def hold(transaction: Transaction, kept: Kept) -> bool:
 
 def due(
     connection: Connection, now: datetime, limit: int
-) -> Sequence[tuple[int, str, bytes, datetime, str]]:
-    """Held envelopes to judge again: (number, organ, bytes, kept at, connection)."""
+) -> Sequence[tuple[int, str, Content, datetime, str]]:
+    """Held envelopes to judge again: (number, organ, content, kept at, connection)."""
     return [
         (
             row["id"],
             row["organ"],
-            blobs.read(connection, row["blob"]),
+            blobs.content(connection, row["blob"]),
             moment(row["kept_at"]),
             row["connection"],
         )
@@ -165,12 +165,18 @@ def _within(connection: Connection, kept: Kept, quota: int) -> Kept:
     used = connection.one(_USED, connection=kept.connection)
     if (used["bytes"] if used else 0) + len(kept.data) <= quota or len(kept.data) <= BEYOND_QUOTA:
         return kept
-    return replace(kept, data=kept.data[:BEYOND_QUOTA], truncated=True)
+    if isinstance(kept.data, InStore):
+        beginning = streams.head(connection, kept.data, BEYOND_QUOTA)
+    else:
+        beginning = kept.data[:BEYOND_QUOTA]
+    return replace(kept, data=beginning, truncated=True)
 
 
 def _add(transaction: Transaction, kept: Kept, state: str) -> None:
     connection = transaction.connection
-    blob = hashlib.sha256(kept.data).hexdigest() if kept.truncated else kept.sha256
+    blob = kept.sha256
+    if kept.truncated and isinstance(kept.data, bytes):
+        blob = hashlib.sha256(kept.data).hexdigest()
     blobs.put(transaction, blob, kept.data, kept.kept_at)
     connection.rows(
         _ADD,

@@ -5,7 +5,7 @@ journal line in the same transaction. Reads run on a connection of the calling t
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
-    handover blobs journal forgetting views naming
+    handover blobs streams parts journal forgetting views naming
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -18,24 +18,29 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from envelopes.evidence.journal import Follower, JournalBroken, JournalState
+from envelopes.model import Stored
 
 from ...core.errors import StoreError
 from ...core.model import (
     Acceptance,
     Arrival,
     ArrivalView,
+    Content,
     DocumentView,
     Due,
+    Gathered,
     Head,
+    InStore,
     JournalLine,
     Kept,
     KeptView,
     MailroomMessage,
     Origin,
     Outgoing,
+    Part,
     Pause,
     Pending,
     PendingView,
@@ -58,9 +63,11 @@ from . import (
     journal,
     lanes,
     parked,
+    parts,
     pauses,
     receipts,
     signings,
+    streams,
     submissions,
     views,
 )
@@ -185,7 +192,8 @@ class SqlStore:
         submitted = await self._writer.write(
             "submit", lambda work: submissions.submit(work, submission, reply)
         )
-        self._fresh.add(submission.sha256, submission.data)
+        if isinstance(submission.data, bytes):
+            self._fresh.add(submission.sha256, submission.data)
         return submitted
 
     def find_submission(
@@ -299,7 +307,8 @@ class SqlStore:
         acceptance = await self._writer.write(
             "accept", lambda work: arrivals.accept(work, arrival, receipt)
         )
-        self._fresh.add(receipt.sha256, receipt.data)
+        if isinstance(receipt.data, bytes):
+            self._fresh.add(receipt.sha256, receipt.data)
         return acceptance
 
     async def answer_again(self, tracking_id: str, now: datetime) -> int:
@@ -319,7 +328,7 @@ class SqlStore:
 
     def held_due(
         self, now: datetime, limit: int
-    ) -> Sequence[tuple[int, str, bytes, datetime, str]]:
+    ) -> Sequence[tuple[int, str, Content, datetime, str]]:
         return keeping.due(self._reader, now, limit)
 
     async def settle(self, kept_id: int, now: datetime, outcome: str) -> None:
@@ -327,6 +336,34 @@ class SqlStore:
 
     async def attempt(self, sha256: str, now: datetime) -> int:
         return await self._writer.write("attempt", lambda work: keeping.attempt(work, sha256, now))
+
+    # -- too large for memory ---------------------------------------------------------------
+    async def fill(self, produce: Callable[[BinaryIO], Stored], now: datetime) -> InStore:
+        return await streams.fill(self._writer, produce, now)
+
+    def open_blob(self, content: InStore | str) -> BinaryIO:
+        return streams.open_blob(self._path, content)
+
+    async def put_part(self, part: Part, quota: int, limit: int, now: datetime) -> Gathered:
+        return await parts.put(self._writer, part, quota, limit, now)
+
+    async def judging(self, content: InStore, *, begins: bool) -> None:
+        await self._writer.write(
+            "judging", lambda work: parts.judging(work, content.blob_id, begins=begins)
+        )
+
+    async def drop_parts(self, content: InStore, reason: str, now: datetime) -> None:
+        await self._writer.write(
+            "drop_parts", lambda work: parts.drop(work, content.blob_id, reason, now)
+        )
+
+    async def refuse_part(self, part: Part, reason: str, now: datetime) -> None:
+        await self._writer.write("refuse_part", lambda work: parts.refuse(work, part, reason, now))
+
+    async def sweep_parts(self, before: datetime, now: datetime) -> int:
+        if not parts.any_to_sweep(self._reader, before):
+            return 0
+        return await self._writer.write("sweep_parts", lambda work: parts.sweep(work, before, now))
 
     # -- receipts ---------------------------------------------------------------------------
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
@@ -352,8 +389,10 @@ class SqlStore:
     async def reply(self, message: MailroomMessage, now: datetime) -> None:
         await self._writer.write("reply", lambda work: work.post(message, now))
 
-    def mailroom_due(self, vhost: str, after: int, limit: int) -> Sequence[Outgoing]:
-        return handover.due(self._reader, vhost, after, limit)
+    def mailroom_due(
+        self, vhost: str, after: int, limit: int, *, large: bool = False
+    ) -> Sequence[Outgoing]:
+        return handover.due(self._reader, vhost, after, limit, large=large)
 
     async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:
         await self._writer.write("mailroom_sent", lambda work: handover.sent(work, row_ids, now))
@@ -424,9 +463,9 @@ class SqlStore:
     def last_journal_time(self) -> datetime | None:
         return journal.last_time(self._reader)
 
-    async def _write_large(self, sha256: str, data: bytes, now: datetime) -> None:
+    async def _write_large(self, sha256: str, data: Content, now: datetime) -> None:
         """Write content over 1 MiB ahead, part by part, so that nobody waits for all of it."""
-        if len(data) <= blobs.CHUNK:
+        if isinstance(data, InStore) or len(data) <= blobs.CHUNK:
             return
         if not await self._writer.write(
             "begin_content", lambda work: blobs.begin(work, sha256, len(data), now)

@@ -8,6 +8,7 @@
     parked                           the same about documents that are not here yet
     arrivals                         what we accepted, once per organ and bytes
     kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
+    part_groups                      large envelopes of which some parts came
     mailroom_messages                what a mailroom is to get, until the broker has confirmed it
     journal                          append-only, hash-chained
 
@@ -78,7 +79,8 @@ blobs = Table(
     _id(),
     Column("sha256", Text, nullable=False, unique=True),
     _int("size"),
-    _int("complete"),  # 0 while parts of a large content arrive and nothing links it yet
+    # 0 while a large content is written and nothing links it yet; 2 while its parts gather
+    _int("complete"),
     _int("stored_at"),
 )
 
@@ -378,6 +380,37 @@ attempts = Table(
 )
 Index("attempts_at", attempts.c.at)
 
+part_groups = Table(
+    "part_groups",
+    metadata,
+    _id(),
+    _text("connection"),  # broker-checked user of the publisher
+    _text("organ"),
+    _text("sha256"),  # of the whole, as the parts claim
+    _int("dropped"),  # 1: only its rows remain to be deleted, step by step
+    _blob_id(),
+    _int("count"),  # of parts
+    _int("present"),
+    _int("size"),
+    _int("charged"),  # bytes of its user's quota
+    _int("attempts"),  # how often judging it began
+    _int("began_at"),
+)
+GATHERING = part_groups.c.dropped == number(0)
+DROPPED = part_groups.c.dropped == number(1)
+Index(
+    "part_groups_key",
+    part_groups.c.connection,
+    part_groups.c.organ,
+    part_groups.c.sha256,
+    unique=True,
+    sqlite_where=GATHERING,
+)
+Index("part_groups_quota", part_groups.c.connection, part_groups.c.charged)
+Index("part_groups_began", part_groups.c.began_at, sqlite_where=GATHERING)
+Index("part_groups_dropped", part_groups.c.id, sqlite_where=DROPPED)
+Index("part_groups_blob", part_groups.c.blob_id, unique=True)
+
 mailroom_messages = Table(
     "mailroom_messages",
     metadata,
@@ -393,6 +426,7 @@ mailroom_messages = Table(
     Column("blob", Text, ForeignKey("blobs.sha256"), nullable=True),
     _int("created_at"),
     _int("sent_at", null=True),
+    Column("large", BigInteger, nullable=False, server_default="0"),  # handed over in parts
     sqlite_autoincrement=True,  # a number is never used twice: the order must hold
 )
 UNSENT = mailroom_messages.c.sent_at.is_(None)
@@ -400,6 +434,7 @@ CONFIRMED = mailroom_messages.c.sent_at.is_not(None)
 Index(
     "mailroom_messages_due",
     mailroom_messages.c.vhost,
+    mailroom_messages.c.large,
     mailroom_messages.c.id,
     sqlite_where=UNSENT,
 )

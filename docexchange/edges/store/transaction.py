@@ -63,6 +63,7 @@ class Transaction:
                 "blob": message.blob or None,
                 "created_at": micros(at),
                 "sent_at": None,
+                "large": int(message.large),
             }
         )
 

@@ -117,7 +117,7 @@ def test_a_file_over_the_limit_is_refused_with_both_numbers(office: Office, tmp_
     assert ran.code == 5
     assert "E-SIZ-001" in ran.err
     assert "2,147,483,648" in ran.err
-    assert "8,388,608" in ran.err
+    assert "1,073,741,824" in ran.err
 
 
 def test_track_has_one_honest_line_per_recipient(office: Office, pdf: Path) -> None:

@@ -42,22 +42,26 @@ def test_the_head_is_the_last_script() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
 
 
+FIRST = """
+DROP TABLE signings; DROP TABLE pauses; DROP TABLE parked; DROP TABLE part_groups;
+DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;
+ALTER TABLE deliveries DROP COLUMN deadline;
+CREATE INDEX deliveries_due ON deliveries (lane, next_try);
+CREATE INDEX deliveries_lifetime ON deliveries (lifetime_ends);
+DROP INDEX mailroom_messages_due;
+ALTER TABLE mailroom_messages DROP COLUMN large;
+CREATE INDEX mailroom_messages_due ON mailroom_messages (vhost, id) WHERE sent_at IS NULL;
+UPDATE alembic_version SET version_num = '0001';
+"""
+
+
 async def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with open_store(tmp_path) as store:
         await store.submit(document())
         head = store.verify_journal()
     raw = sqlite3.connect(path)
-    raw.executescript(
-        """
-        DROP TABLE signings; DROP TABLE pauses; DROP TABLE parked;
-        DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;
-        ALTER TABLE deliveries DROP COLUMN deadline;
-        CREATE INDEX deliveries_due ON deliveries (lane, next_try);
-        CREATE INDEX deliveries_lifetime ON deliveries (lifetime_ends);
-        UPDATE alembic_version SET version_num = '0001'
-        """
-    )
+    raw.executescript(FIRST)
     raw.close()
     with open_store(tmp_path) as store:
         assert store.document("D1").deliveries[0].to_organ == "H01"

@@ -156,15 +156,25 @@ async def test_the_timeline_of_an_arrival_tells_what_we_said(store: SqlStore) ->
 
 async def test_point_reads_use_indexes(store: SqlStore) -> None:
     """The plan, not a clock: no read of the event loop walks through a table."""
-    from docexchange.edges.store import arrivals, blobs, handover, kept, naming, submissions
+    from docexchange.edges.store import (
+        arrivals,
+        blobs,
+        handover,
+        kept,
+        naming,
+        parts,
+        submissions,
+    )
 
     named = vars(naming.DOCUMENTS) | vars(naming.ARRIVALS)
     queries = [arrivals._FIND, blobs._READ, handover._DUE, kept._DUE, submissions._BY_ORIGIN]
     queries += [submissions._BY_IDENTITY, submissions._BY_BYTES, *named.values()]
+    queries += [parts._FIND, parts._OF_BLOB, parts._CHARGED, parts._OLD, parts._DROPPED]
     raw = store._reader._raw
     for query in queries:
         names = ["sha256", "organ", "vhost", "after", "most", "now", "message_id", "from_organ"]
         names += ["document_id", "business", "ref", "folded", "prefix", "end"]
+        names += ["large", "connection", "blob_id", "before"]
         values = dict.fromkeys(names, 1) | query.constants
         plan = raw.execute(f"EXPLAIN QUERY PLAN {query.sql}", values).fetchall()
         assert plan
