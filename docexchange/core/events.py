@@ -3,7 +3,7 @@
     accepted_reply, problem_reply            reply.*       answer to a submission or status report
     inbox_message                            document.*    the envelope itself, byte for byte
     transport_event, status_event,           event.*       CloudEvents 1.0, structured JSON
-    request_event, signature_event
+    recall_event, signature_event
 
 An event carries the whole snapshot of the recipient that changed, counts of the document's other
 recipients per state, and a sequence number per document: a gap shows, and the next event heals it.
@@ -26,7 +26,9 @@ from .states import SigningState
 CONTRACT = "mailroom/1"
 TRANSPORT_EVENT = "vn.docexchange.document.transport.v1"
 STATUS_EVENT = "vn.docexchange.document.status.v1"
+RECALL_EVENT = "vn.docexchange.document.recall.v1"
 SIGNATURE_EVENT = "vn.docexchange.document.signature.v1"
+CHANGES = {1: "recalls", 2: "updates", 3: "replaces"}
 HEADER_MAX = 1000  # characters of a header value: all headers share one AMQP frame of 128 KiB
 RETRY_AFTER_S = 30  # seconds a mailroom is asked to wait before it repeats a refused submission
 
@@ -176,6 +178,8 @@ def inbox_message(
     sub_indication: str,
     signer: str,
     large: bool = False,
+    business: int = 0,
+    changes: tuple[str, ...] = (),
 ) -> MailroomMessage:
     """Hand an accepted envelope to a mailroom; its body is the stored envelope `sha256`, or, of a
     large one, the list of its parts, which go before it."""
@@ -189,6 +193,8 @@ def inbox_message(
         "x-sha256": sha256,
         "x-tracking-id": tracking_id,
     }
+    if changes:  # DocumentIds of the same sender
+        headers[f"x-{CHANGES[business]}"] = " ".join(changes)
     return MailroomMessage(
         vhost=vhost,
         routing_key=f"document.{organ_token(organ)}",
@@ -295,12 +301,30 @@ def status_event(
     return _event(STATUS_EVENT, subject, data, vhost=vhost, source=source, at=at)
 
 
-def request_event(
-    subject: Subject, receipt: Receipt, *, vhost: str, source: str, at: datetime
+def recall_event(
+    subject: Subject,
+    recall_id: str,
+    organ: str,
+    reason: str,
+    state: str,
+    *,
+    vhost: str,
+    source: str,
+    at: datetime,
 ) -> MailroomMessage:
-    """Tell the receiving mailroom that the sender of an arrival asks for it back (status 13)."""
-    data = _names(subject, "incoming") | {"reported": _reported(receipt)}
-    return _event(STATUS_EVENT, subject, data, vhost=vhost, source=source, at=at)
+    """Tell the receiving mailroom that a document is recalled, and where that stands.
+
+    Args:
+        subject: the document, or the recall itself while its document is not here.
+        recall_id: tracking id of the recall.
+        organ: its sender.
+        reason: why, in the sender's words.
+        state: as in `core.recalls.Recall`; "asked" waits for the mailroom's 15 or 16.
+        vhost, source, at: as of the other events.
+    """
+    recall = {"tracking_id": recall_id, "organ": organ, "reason": reason, "state": state}
+    data = _names(subject, "incoming") | {"recall": recall}
+    return _event(RECALL_EVENT, subject, data, vhost=vhost, source=source, at=at)
 
 
 def signature_event(

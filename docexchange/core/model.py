@@ -109,6 +109,7 @@ class Submission:
         status_code: of a status, its code; "" of a document.
         answers: of a status, the tracking id of the arrival that it answers; "" of a document.
         warn_at: when to warn a person if there is no receipt; None warns at the end only.
+        recalls: of a recall, the tracking id of the submission that it recalls.
     """
 
     tracking_id: str
@@ -131,6 +132,7 @@ class Submission:
     status_code: str = ""
     answers: str = ""
     warn_at: datetime | None = None
+    recalls: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +324,9 @@ class Arrival:
         arrived_at: now.
         signed_at: SigningTime, claimed.
         delivery: the message for the mailroom, or None when the organ has none.
+        changes: DocumentIds that it recalls, updates or replaces.
+        recalled_sha256: of a status 13, the bytes that it recalls; "" for any.
+        asks: it is a status 13, which asks; a document that recalls binds.
     """
 
     tracking_id: str
@@ -338,6 +343,9 @@ class Arrival:
     arrived_at: datetime
     signed_at: datetime | None
     delivery: MailroomMessage | None
+    changes: tuple[str, ...] = ()
+    recalled_sha256: str = ""
+    asks: bool = False
 
 
 class Acceptance(StrEnum):
@@ -346,6 +354,7 @@ class Acceptance(StrEnum):
     NEW = "new"  # stored now: it has arrived
     DUPLICATE = "duplicate"  # the same bytes were here already; nothing was stored
     CONFLICT = "conflict"  # same identity, other bytes; nothing was stored
+    RECALLED = "recalled"  # its recall overtook it; nothing was stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +460,7 @@ class DeliveryView:
     code: str
     code_conflict: bool
     history: tuple[StatusLine, ...]
+    recall: str = ""
 
     @property
     def late(self) -> bool:
@@ -524,6 +534,49 @@ class PendingView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecallStanding:
+    """What a recall meets here: the document that it names, if it has come.
+
+    Args:
+        code: present processing status of the document, None when it is not here.
+        read: somebody may have read it.
+    """
+
+    code: str | None
+    read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """A recall, update or replacement that an arrival is (`by_this`) or that concerns it.
+
+    Args:
+        business: 1 recall, 2 update, 3 replacement.
+        tracking_id: the other document here, "" if it has not come.
+        document_id: what is changed.
+        state: of a recall, as in `core.recalls.Recall`.
+        by_this: whether the arrival shown is what changes the other.
+    """
+
+    business: int
+    tracking_id: str
+    document_id: str
+    state: str
+    by_this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecall:
+    """A recall that waits for its document or for the mailroom's answer."""
+
+    tracking_id: str
+    document_id: str
+    from_organ: str
+    organ: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ArrivalView:
     """What a person is shown of one incoming document."""
 
@@ -543,6 +596,8 @@ class ArrivalView:
     code: str
     history: tuple[StatusLine, ...]
     report: str = ""
+    sealed_at: datetime | None = None
+    changes: tuple[ChangeLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

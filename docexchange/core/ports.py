@@ -24,12 +24,14 @@ from .model import (
     Kept,
     KeptView,
     MailroomMessage,
+    OpenRecall,
     Origin,
     Outgoing,
     Part,
     Pause,
     Pending,
     PendingView,
+    RecallStanding,
     Receipt,
     ReceiptOutcome,
     SigningOutcome,
@@ -38,6 +40,7 @@ from .model import (
     Swept,
 )
 from .pacing import Turn
+from .recalls import Recall
 from .schedule import Lane
 from .states import Event, State
 
@@ -398,10 +401,48 @@ class Store(Protocol):
         applied."""
         ...
 
-    async def note_request(self, receipt: Receipt) -> bool:
-        """Record a status 13 of a sender in the history of the arrival it speaks of (matched by
-        digest, signed From = sender) and queue the event for the mailroom. False if it fits none;
-        journalled either way."""
+    # -- recalls ----------------------------------------------------------------------------
+    async def submit_recalls(
+        self,
+        asked: Sequence[Submission],
+        reply: Callable[[Submitted], MailroomMessage] | None = None,
+    ) -> Submitted:
+        """Queue recalls, one per recipient, all or none. In the same transaction what each recalls
+        (`Submission.recalls`) stops being published; the recall of what was never published, or
+        was recalled before, is kept and not sent."""
+        ...
+
+    def submission_of(self, from_organ: str, document_id: str) -> str:
+        """Tracking id of the document of ours with this DocumentId, "" if there is none."""
+        ...
+
+    def recall_standing(self, recall: Arrival, *, mailroom: bool) -> RecallStanding:
+        """What a recall that came meets here; `mailroom`: whether the organ has one."""
+        ...
+
+    async def take_recall(
+        self, recall: Arrival, decided: Recall, answer: Submission
+    ) -> Acceptance | None:
+        """Store a recall, its answer and the mailroom's event; when it was decided AGREED, what it
+        recalls is sealed: its content is destroyed, and no mailroom gets it any more. None when the
+        document changed since `recall_standing`: nothing was stored, decide again."""
+        ...
+
+    def recalls_waiting(self, arrival: Arrival) -> Sequence[OpenRecall]:
+        """Recalls that came before this document."""
+        ...
+
+    async def accept_recalled(
+        self, arrival: Arrival, receipt: Submission, answers: Sequence[Submission]
+    ) -> Acceptance:
+        """Store a document that was recalled before it came as a tombstone without content, its
+        receipt and an answer to each recall. RECALLED: other recalls wait than are answered;
+        nothing was stored, ask again."""
+        ...
+
+    def recalls_asked(self, tracking_id: str) -> Sequence[OpenRecall]:
+        """Recalls of an arrival (or the recall so named) that wait for an answer 15 or 16.
+        Raises NotFound."""
         ...
 
     # -- mailrooms --------------------------------------------------------------------------

@@ -30,9 +30,10 @@ from ..core.model import Acceptance, Arrival, Content, InStore, Kept, Part
 from ..core.parts import is_part
 from ..core.policy import Disposition, dispose, is_secret, sender_is_proven
 from ..core.ports import Incoming
+from ..core.recalls import RECALL, changed_by
 from ..core.states import CONFLICT, StatusCode
 from ..core.world import World
-from . import parts, receipts
+from . import parts, recall, receipts
 from .offload import DIGEST_BYTES, aside, is_heavy
 
 log = structlog.get_logger()
@@ -182,6 +183,8 @@ async def _accept(
     envelope: Envelope, document: Document, report: Report, world: World, now: datetime
 ) -> Outcome:
     arrival = _arrival(envelope, document, report, world, now)
+    if document.business == RECALL:
+        return _outcome(await recall.take(arrival, world=world, now=now))
     answer = await receipts.answer(
         receipts.About.document(document, envelope.sha256),
         StatusCode.ARRIVED,
@@ -191,6 +194,8 @@ async def _accept(
         answers=arrival.tracking_id,
     )
     acceptance = await world.store.accept(arrival, answer)
+    if acceptance is Acceptance.RECALLED:
+        acceptance = await recall.bury(arrival, answer, world=world, now=now)
     if acceptance is Acceptance.CONFLICT:
         why = f"{document.document_id} of {document.sender.organ_id} is here with other content"
         log.error("conflict", organ=envelope.organ, why=why, sha256=envelope.sha256)
@@ -201,6 +206,10 @@ async def _accept(
     return Outcome.ACCEPTED
 
 
+def _outcome(acceptance: Acceptance) -> Outcome:
+    return Outcome.ACCEPTED if acceptance is Acceptance.NEW else Outcome.ANSWERED_AGAIN
+
+
 def _arrival(
     envelope: Envelope, document: Document, report: Report, world: World, now: datetime
 ) -> Arrival:
@@ -208,6 +217,7 @@ def _arrival(
     vhost = world.mailroom_of(envelope.organ)
     number = document.code.number or "" if document.code else ""
     notation = document.code.notation or "" if document.code else ""
+    changes = changed_by(document, envelope.organ)
     delivery = None
     if vhost is not None:
         delivery = inbox_message(
@@ -222,6 +232,8 @@ def _arrival(
             sub_indication=report.sub_indication,
             signer=report.signer.subject if report.signer else "",
             large=len(envelope.data) > world.limits.envelope_bytes,
+            business=document.business,
+            changes=changes,
         )
     return Arrival(
         tracking_id=tracking_id,
@@ -238,6 +250,7 @@ def _arrival(
         arrived_at=now,
         signed_at=report.signed_at,
         delivery=delivery,
+        changes=changes,
     )
 
 
@@ -247,6 +260,9 @@ async def _take_status(
     if status.response_for.organ_id != envelope.organ:
         why = f"the status answers {status.response_for.organ_id}, not {envelope.organ}"
         return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
+    if status.status_code == StatusCode.RECALLING:
+        wish = recall.request(status, report, envelope.sha256, world=world, now=now)
+        return _outcome(await recall.take(wish, world=world, now=now))
     receipt = receipts.receipt_of(status, report, envelope.sha256, now)
     await receipts.apply(receipt, world=world)
     return Outcome.RECEIPT

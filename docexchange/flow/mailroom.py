@@ -38,13 +38,14 @@ from ..core.model import MailroomMessage, Origin, Submitted
 from ..core.policy import check_secrecy, check_sender
 from ..core.ports import Clock, MailroomBroker, MailroomIncoming
 from ..core.world import World
-from . import outbox, receipts
+from . import outbox, recall, receipts
 from .offload import aside, is_heavy
 
 log = structlog.get_logger()
 
 SUBMIT_DOCUMENT = "submit.document"
 SUBMIT_STATUS = "submit.status"
+SUBMIT_RECALL = "submit.recall"
 MESSAGE_ID_MAX = 200  # characters; a UUID has 36, a ULID 26
 HAND_OVER_ROWS = 32  # messages in hand per mailroom: at 8 MiB each 256 MiB at the very most
 
@@ -72,6 +73,12 @@ async def take(
         origin = Origin(counter.vhost, _message_id(incoming))
         if incoming.routing_key == SUBMIT_STATUS:
             await _take_status(incoming, counter, origin, reply, world, now)
+        elif incoming.routing_key == SUBMIT_RECALL:
+            _check_form(incoming, "application/json")
+            asked = recall.wish(incoming.body)
+            await recall.ask(
+                **asked, organs=counter.organs, origin=origin, reply=reply, world=world, now=now
+            )
         else:
             await _take_document(incoming, counter, origin, reply, world, now)
     except StoreError:

@@ -28,7 +28,7 @@ from ..core.model import (
     Submitted,
 )
 from ..core.schedule import Lane
-from ..core.states import Kind, StatusCode, may_say, says_conflict
+from ..core.states import CHANGE_ANSWERS, Kind, StatusCode, may_say, says_conflict
 from ..core.world import World
 from .signing import signed
 
@@ -208,14 +208,21 @@ async def report(
         return earlier
     if not may_say(arrival.code, said):
         raise _cannot_follow(arrival, code)
+    about, answers = About.arrival(arrival), arrival.tracking_id
+    if said in CHANGE_ANSWERS:
+        asked = world.store.recalls_asked(arrival.tracking_id)
+        if asked:  # the answer speaks of the recall that asked last
+            last = asked[-1]
+            about = About(last.from_organ, last.document_id, "", "", last.sha256)
+            answers = last.tracking_id
     submission = await answer(
-        About.arrival(arrival),
+        about,
         said,
         organ=arrival.organ,
         world=world,
         now=now,
         note=note,
-        answers=arrival.tracking_id,
+        answers=answers,
         staff=staff,
         content_sha256=wanted,
         origin=origin,
@@ -288,12 +295,8 @@ def receipt_of(status: Status, verdict: Report, sha256: str, now: datetime) -> R
 async def apply(receipt: Receipt, *, world: World) -> ReceiptOutcome:
     """Record a verified status; the sender of a document learns what became of it.
 
-    When this returns APPLIED, the delivery is acknowledged (instant 4). A status 13 is its
-    sender's wish about a document that we received, and goes to our mailroom.
+    When this returns APPLIED, the delivery is acknowledged (instant 4).
     """
-    if receipt.code == StatusCode.RECALLING:
-        known = await world.store.note_request(receipt)
-        return ReceiptOutcome.APPLIED if known else ReceiptOutcome.BAD_RECEIPT
     outcome = await world.store.apply_receipt(receipt)
     if outcome is not ReceiptOutcome.DUPLICATE and says_conflict(receipt.code, receipt.note):
         log.error(

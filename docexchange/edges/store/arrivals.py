@@ -13,9 +13,10 @@ from sqlalchemy import bindparam, select, update
 from ...core.errors import NotFound
 from ...core.events import Subject
 from ...core.model import Acceptance, Arrival, Submission
+from ...core.recalls import RECALL, Recall
 from ...core.standing import after
 from ...core.states import Event, Kind, State, StatusCode
-from . import blobs, kept, submissions, tables
+from . import blobs, kept, recalls, submissions, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros
 from .deliveries import loaded, move, standing_of, wait
 from .naming import folded
@@ -25,19 +26,28 @@ ANSWER_AGAIN_AFTER = timedelta(minutes=1)  # a sender's burst of copies gets one
 ENDED = frozenset({StatusCode.REJECTED, StatusCode.CHANGE_AGREED})  # a new edition may follow
 EDITIONS = frozenset({0, 3})  # NEW and REPLACE: their identity stands for one content
 
-_a = tables.arrivals
+_a, _c = tables.arrivals, tables.changes
 _FIND = Query(
     select(_a).where(
         _a.c.blob_id == tables.blob_of(bindparam("sha256")), _a.c.organ == bindparam("organ")
     )
 )
 _NAMED = Query(select(_a).where(_a.c.tracking_id == bindparam("tracking_id")))
-_SAME_IDENTITY = Query(
-    select(_a.c.tracking_id, _a.c.sha256, _a.c.code).where(
+_SAME_IDENTITY = Query(  # and, in the same statement, recalls that wait for their document
+    select(_a.c.tracking_id, _a.c.sha256, _a.c.code, tables.number(0).label("recall"))
+    .where(
         _a.c.organ == bindparam("organ"),
         _a.c.from_organ == bindparam("from_organ"),
         _a.c.document_id == bindparam("document_id"),
         _a.c.business == bindparam("business"),
+    )
+    .union_all(
+        select(tables.word(""), _c.c.sha256, tables.word(""), tables.number(1)).where(
+            _c.c.organ == bindparam("organ"),
+            _c.c.from_organ == bindparam("from_organ"),
+            _c.c.document_id == bindparam("document_id"),
+            _c.c.state == tables.word(Recall.WAITING),
+        )
     )
 )
 _ADD = Query(adding(_a).returning(_a.c.id))
@@ -67,21 +77,37 @@ def accept(transaction: Transaction, arrival: Arrival, receipt: Submission) -> A
     connection = transaction.connection
     if find(connection, arrival.organ, arrival.sha256) is not None:
         return Acceptance.DUPLICATE
-    contradicted = _contradicts(connection, arrival)
-    if contradicted is not None:
-        _note_conflict(transaction, arrival, contradicted)
-        return Acceptance.CONFLICT
+    refused = _met(transaction, arrival)
+    if refused is not None:
+        return refused
+    add(transaction, arrival, receipt)
+    return Acceptance.NEW
+
+
+def add(
+    transaction: Transaction, arrival: Arrival, receipt: Submission, *, recalled: bool = False
+) -> int:
+    """Store an arrival that contradicts nothing, its answer and its handing over; its number.
+    Of one that was recalled before it came, only what names it."""
+    connection = transaction.connection
     at = arrival.arrived_at
-    blob_id = blobs.put(transaction, arrival.sha256, arrival.data, at)
+    if recalled:
+        blob_id = blobs.tombstone(transaction, arrival.sha256, len(arrival.data), at)
+    else:
+        blob_id = blobs.put(transaction, arrival.sha256, arrival.data, at)
     columns = _columns(arrival, receipt.status_code)
-    number = connection.rows(_ADD, **columns, blob_id=blob_id)[0]["id"]
+    if recalled:
+        columns["sealed_at"] = micros(at)
+    number: int = connection.rows(_ADD, **columns, blob_id=blob_id)[0]["id"]
     was_kept = kept.resolve(transaction, arrival.organ, arrival.sha256, "accepted")
     facts = {"organ": arrival.organ, "sender": arrival.from_organ, "sha256": arrival.sha256}
     transaction.note("arrived", arrival.tracking_id, at, was_kept=was_kept, **facts)
-    if arrival.delivery is not None:
+    if arrival.delivery is not None and not recalled:
         transaction.post(arrival.delivery, at)
     submissions.queue(transaction, receipt, number)
-    return Acceptance.NEW
+    if arrival.changes:
+        recalls.note(transaction, arrival, number)
+    return number
 
 
 def answer_again(transaction: Transaction, tracking_id: str, now: datetime) -> int:
@@ -134,9 +160,11 @@ def _note_conflict(transaction: Transaction, arrival: Arrival, accepted: Row) ->
     )
 
 
-def _contradicts(connection: Connection, arrival: Arrival) -> Row | None:
-    """The arrival of other content that was accepted under this identity and has not ended."""
-    if arrival.business not in EDITIONS or not arrival.document_id:
+def _met(transaction: Transaction, arrival: Arrival) -> Acceptance | None:
+    """CONFLICT when another content was accepted under this identity and has not ended; RECALLED
+    when a recall waits for this one."""
+    connection = transaction.connection
+    if not arrival.document_id or arrival.business == RECALL:
         return None
     rows = connection.rows(
         _SAME_IDENTITY,
@@ -145,7 +173,14 @@ def _contradicts(connection: Connection, arrival: Arrival) -> Row | None:
         document_id=arrival.document_id,
         business=arrival.business,
     )
-    return next((row for row in rows if row["code"] not in ENDED), None)
+    if any(row["recall"] and row["sha256"] in ("", arrival.sha256) for row in rows):
+        return Acceptance.RECALLED
+    here = (row for row in rows if not row["recall"] and row["code"] not in ENDED)
+    contradicted = next(here, None)
+    if arrival.business in EDITIONS and contradicted is not None:
+        _note_conflict(transaction, arrival, contradicted)
+        return Acceptance.CONFLICT
+    return None
 
 
 def _columns(arrival: Arrival, code: str) -> dict[str, object]:
@@ -168,4 +203,5 @@ def _columns(arrival: Arrival, code: str) -> dict[str, object]:
         "code": code,
         "asked_at": None,
         "event_seq": 0,
+        "sealed_at": None,
     }

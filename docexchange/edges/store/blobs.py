@@ -22,6 +22,7 @@ from .transaction import Transaction
 
 CHUNK = 1024 * 1024  # bytes a row; also what a transaction shared with others takes at most
 WHOLE_MAX = 8 * 1024 * 1024  # bytes; what is larger is never read into memory whole
+COMPLETE, DESTROYED = 1, 3  # of a destroyed content the digest stays; 2: parts gather
 ORPHAN_AFTER = timedelta(days=1)
 FRESH_BYTES = 16 * 1024 * 1024  # twice the largest envelope; a hundred of the usual size
 
@@ -64,6 +65,24 @@ _DROP_PARTS = Query(delete(_c).where(_c.c.blob_id == bindparam("blob_id")))
 _DROP = Query(delete(_b).where(_b.c.id == bindparam("blob_id")))
 
 
+_DESTROYED = Query(
+    update(_b).where(_b.c.id == bindparam("blob_id")).values(complete=tables.number(DESTROYED))
+)
+_NEEDED = tuple(
+    Query(statement.where(_b.c.id == bindparam("blob_id")).limit(1))
+    for statement in (
+        select(tables.submissions.c.id).join_from(tables.submissions, _b),
+        select(tables.signings.c.id).join_from(tables.signings, _b),
+        select(tables.arrivals.c.id)
+        .join_from(tables.arrivals, _b)
+        .where(tables.arrivals.c.sealed_at.is_(None)),
+        select(tables.kept.c.id)
+        .join_from(tables.kept, _b)
+        .where(tables.kept.c.state != tables.word("settled")),
+    )
+)
+
+
 class Fresh:
     """Envelopes committed a moment ago, for their first publish: what leaves at once need not be
     read back. Bounded; what is taken or pushed out is read from the store from then on."""
@@ -102,7 +121,7 @@ def put(transaction: Transaction, sha256: str, data: Content, at: datetime) -> i
         number = _add(connection, sha256, len(data), at, complete=True)
     else:
         number = known["id"]
-        if known["complete"]:
+        if known["complete"] == COMPLETE:
             return number
         connection.run(_COMPLETE, blob_id=number)
         present = {row["seq"] for row in connection.rows(_PARTS, blob_id=number)}
@@ -181,6 +200,33 @@ def forget(transaction: Transaction, sha256: str) -> bool:
         return False
     connection.run(_DROP_PARTS, blob_id=known["id"])
     connection.run(_DROP, blob_id=known["id"])
+    return True
+
+
+def tombstone(transaction: Transaction, sha256: str, size: int, at: datetime) -> int:
+    """Know a digest without its content; its number. A content that is here stays."""
+    connection = transaction.connection
+    known = connection.one(_FIND, sha256=sha256)
+    if known is None:
+        added = _add(connection, sha256, size, at, complete=True)
+        connection.run(_DESTROYED, blob_id=added)
+        return added
+    number: int = known["id"]
+    if not known["complete"]:
+        connection.run(_DROP_PARTS, blob_id=number)
+        connection.run(_DESTROYED, blob_id=number)
+    return number
+
+
+def destroy(transaction: Transaction, sha256: str) -> bool:
+    """Drop a content that only recalled documents link, and keep its digest; False when somebody
+    else needs it: we sent it ourselves, or another organ here got it."""
+    connection = transaction.connection
+    known = connection.one(_FIND, sha256=sha256)
+    if known is None or any(connection.rows(one, blob_id=known["id"]) for one in _NEEDED):
+        return False
+    connection.run(_DROP_PARTS, blob_id=known["id"])
+    connection.run(_DESTROYED, blob_id=known["id"])
     return True
 
 

@@ -10,6 +10,7 @@ later one is `waiting` and not due.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...core.errors import NotFound
 from ...core.events import Passed, Recipient, Subject, rfc3339, transport_event
 from ...core.model import Deadline, Swept
 from ...core.standing import Standing, after, missing, warned
-from ...core.states import Event, Kind, State
+from ...core.states import Event, IllegalTransition, Kind, State
 from . import tables
 from .database import Connection, Query, Row, maybe_micros, maybe_moment, micros
 from .transaction import Transaction
@@ -109,11 +110,12 @@ def record(
     now: datetime,
     next_try: datetime | None,
     detail: str,
+    woken: Callable[[Transaction, Row, Event, datetime], None],
     *,
     unknown: bool = False,
 ) -> State:
-    """Apply an event to a delivery by its number; `unknown`: of a deferral, the axis may have
-    taken it, and its line says so.
+    """Apply an event to a delivery by its number; `woken` is told when it was recalled before;
+    `unknown`: of a deferral, the axis may have taken it, and its line says so.
 
     Raises:
         NotFound: no such delivery.
@@ -122,9 +124,13 @@ def record(
     row = transaction.connection.one(_BY_ID, delivery_id=delivery_id)
     if row is None:
         raise NotFound(f"no delivery {delivery_id}")
+    if event is Event.RELEASED and row["recall"]:
+        raise IllegalTransition(f"it was recalled ({row['recall']}): it is not sent again")
     new = after(standing_of(row), Kind(row["kind"]), event, now, next_try=next_try, detail=detail)
     outcome = "unknown" if unknown else ""
     move(transaction, row, event, new, now, detail=detail, outcome=outcome)
+    if row["recall"]:
+        woken(transaction, row, event, now)
     return new.state
 
 

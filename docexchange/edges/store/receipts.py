@@ -13,11 +13,11 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, func, select
 
-from ...core.events import request_event, status_event
+from ...core.events import status_event
 from ...core.model import Receipt, ReceiptOutcome
 from ...core.standing import Standing, after
-from ...core.states import CONFLICT, Event, Kind, State, fold, says_conflict
-from . import arrivals, blobs, parked, tables
+from ...core.states import CHANGE_ANSWERS, CONFLICT, Event, Kind, State, fold, says_conflict
+from . import blobs, parked, recalls, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .deliveries import loaded, move, snapshot, standing_of
 from .transaction import Transaction
@@ -91,6 +91,10 @@ def apply(transaction: Transaction, receipt: Receipt) -> ReceiptOutcome:
         alarm=CONFLICT if says_conflict(receipt.code, receipt.note) else None,
     )
     _announce(transaction, row, new, receipt)
+    if row["recall"]:
+        recalls.wake(transaction, row, Event.RECEIPT_VERIFIED, receipt.arrived_at)
+    if receipt.code in CHANGE_ANSWERS:
+        recalls.answered(transaction, row, receipt)
     return ReceiptOutcome.APPLIED
 
 
@@ -108,23 +112,6 @@ def match_parked(transaction: Transaction, now: datetime) -> list[Receipt]:
         elif not parked.put_off(transaction, row, now):
             _note_bad(transaction, replace(receipt, arrived_at=now), _why_not(None, receipt))
     return applied
-
-
-def note_request(transaction: Transaction, receipt: Receipt) -> bool:
-    """Record a status 13 about an arrival and tell the mailroom; False if it fits none."""
-    connection = transaction.connection
-    if connection.one(_KNOWN, sha256=receipt.sha256) is not None:
-        return True
-    row = arrivals.find(connection, receipt.to_organ, receipt.received_sha256)
-    if row is None or row["from_organ"] != receipt.from_organ:
-        why = "no arrival of these bytes" if row is None else "another organ sent that document"
-        _note_bad(transaction, receipt, why)
-        return False
-    _store(transaction, receipt, arrival_id=row["id"])
-    facts = {"organ": receipt.from_organ, "code": receipt.code, "sha256": receipt.sha256}
-    transaction.note("requested", row["tracking_id"], receipt.arrived_at, **facts)
-    _announce_request(transaction, row, receipt)
-    return True
 
 
 def _may_fit_later(connection: Connection, receipt: Receipt) -> bool:
@@ -195,20 +182,14 @@ def _note_bad(transaction: Transaction, receipt: Receipt, why: str) -> None:
     )
 
 
-def _store(
-    transaction: Transaction,
-    receipt: Receipt,
-    *,
-    delivery_id: int | None = None,
-    arrival_id: int | None = None,
-) -> None:
+def _store(transaction: Transaction, receipt: Receipt, *, delivery_id: int) -> None:
     blob_id = blobs.put(transaction, receipt.sha256, receipt.data, receipt.arrived_at)
     transaction.connection.run(
         _ADD,
         sha256=receipt.sha256,
         blob_id=blob_id,
         delivery_id=delivery_id,
-        arrival_id=arrival_id,
+        arrival_id=None,
         code=receipt.code,
         note=receipt.note,
         from_organ=receipt.from_organ,
@@ -234,20 +215,6 @@ def _announce(transaction: Transaction, row: Row, new: Standing, receipt: Receip
         recipient,
         row["code"],
         counts,
-        receipt,
-        vhost=vhost,
-        source=transaction.node.source,
-        at=receipt.arrived_at,
-    )
-    transaction.post(message, receipt.arrived_at)
-
-
-def _announce_request(transaction: Transaction, row: Row, receipt: Receipt) -> None:
-    vhost = transaction.node.mailroom_of(row["organ"])
-    if vhost is None:
-        return
-    message = request_event(
-        arrivals.subject(transaction, row),
         receipt,
         vhost=vhost,
         source=transaction.node.source,

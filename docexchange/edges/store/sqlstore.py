@@ -38,12 +38,14 @@ from ...core.model import (
     Kept,
     KeptView,
     MailroomMessage,
+    OpenRecall,
     Origin,
     Outgoing,
     Part,
     Pause,
     Pending,
     PendingView,
+    RecallStanding,
     Receipt,
     ReceiptOutcome,
     SigningOutcome,
@@ -52,6 +54,7 @@ from ...core.model import (
     Swept,
 )
 from ...core.pacing import Turn
+from ...core.recalls import Recall
 from ...core.schedule import Lane
 from ...core.states import Event, State
 from . import (
@@ -65,6 +68,7 @@ from . import (
     parked,
     parts,
     pauses,
+    recalls,
     receipts,
     signings,
     streams,
@@ -242,7 +246,7 @@ class SqlStore:
         return await self._writer.write(
             "record",
             lambda work: deliveries.record(
-                work, delivery_id, event, now, next_try, detail, unknown=unknown
+                work, delivery_id, event, now, next_try, detail, recalls.wake, unknown=unknown
             ),
         )
 
@@ -380,9 +384,43 @@ class SqlStore:
         """Receipts of documents that are not here, newest first, without their bytes."""
         return parked.newest(self._reader, limit)
 
-    async def note_request(self, receipt: Receipt) -> bool:
+    # -- recalls ----------------------------------------------------------------------------
+    def recall_standing(self, recall: Arrival, *, mailroom: bool) -> RecallStanding:
+        return recalls.standing(self._reader, recall, mailroom)[0]
+
+    async def take_recall(
+        self, recall: Arrival, decided: Recall, answer: Submission
+    ) -> Acceptance | None:
+        await self._write_large(recall.sha256, recall.data, recall.arrived_at)
         return await self._writer.write(
-            "note_request", lambda work: receipts.note_request(work, receipt)
+            "take_recall", lambda work: recalls.take(work, recall, decided, answer)
+        )
+
+    async def accept_recalled(
+        self, arrival: Arrival, receipt: Submission, answers: Sequence[Submission]
+    ) -> Acceptance:
+        return await self._writer.write(
+            "accept_recalled",
+            lambda work: recalls.accept_recalled(work, arrival, receipt, answers),
+        )
+
+    def recalls_waiting(self, arrival: Arrival) -> Sequence[OpenRecall]:
+        return recalls.waiting(self._reader, arrival)
+
+    def recalls_asked(self, tracking_id: str) -> Sequence[OpenRecall]:
+        with self._reader.reading():
+            return recalls.asked(self._reader, tracking_id)
+
+    def submission_of(self, from_organ: str, document_id: str) -> str:
+        return recalls.submission_of(self._reader, from_organ, document_id)
+
+    async def submit_recalls(
+        self,
+        asked: Sequence[Submission],
+        reply: Callable[[Submitted], MailroomMessage] | None = None,
+    ) -> Submitted:
+        return await self._writer.write(
+            "submit_recalls", lambda work: submissions.submit_together(work, asked, reply)
         )
 
     # -- mailrooms --------------------------------------------------------------------------

@@ -7,14 +7,14 @@ two, while it waits. The same content is then a duplicate, other content a confl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import bindparam, select, update
 
 from ...core.errors import Conflict, NotFound
 from ...core.model import MailroomMessage, Origin, Submission, Submitted
-from ...core.states import Kind, State, StatusCode, may_say
-from . import blobs, deliveries, tables
+from ...core.states import CHANGE_ANSWERS, Kind, State, StatusCode, may_say
+from . import blobs, deliveries, recalls, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .naming import folded
 from .transaction import Transaction
@@ -101,11 +101,22 @@ def submit(
     """Queue a submission unless it is here, and the reply to whoever asked."""
     submitted = _known(transaction.connection, submission)
     if submitted is None:
-        queue(transaction, submission, _say(transaction, submission))
+        queue(transaction, submission, say(transaction, submission))
         submitted = Submitted(submission.tracking_id, submission.document_id, duplicate=False)
     if reply is not None:
         transaction.post(reply(submitted), submission.submitted_at)
     return submitted
+
+
+def submit_together(
+    transaction: Transaction,
+    asked: Sequence[Submission],
+    reply: Callable[[Submitted], MailroomMessage] | None,
+) -> Submitted:
+    """Queue several as one, all or none; the outcome and the reply are those of the first."""
+    for other in asked[1:]:
+        submit(transaction, other, None)
+    return submit(transaction, asked[0], reply)
 
 
 def queue(transaction: Transaction, submission: Submission, answers: int | None) -> None:
@@ -135,6 +146,8 @@ def queue(transaction: Transaction, submission: Submission, answers: int | None)
         code=submission.status_code,
         answers=submission.answers,
     )
+    if submission.recalls:
+        recalls.freeze(transaction, submission, row["id"])
 
 
 def _known(connection: Connection, submission: Submission) -> Submitted | None:
@@ -153,7 +166,7 @@ def _duplicate(row: Row) -> Submitted:
     return Submitted(row["tracking_id"], row["document_id"], duplicate=True, sign_by=sign_by)
 
 
-def _say(transaction: Transaction, submission: Submission) -> int | None:
+def say(transaction: Transaction, submission: Submission) -> int | None:
     """Check and note what a status says about its arrival; the arrival's number."""
     if not submission.answers:
         return None
@@ -164,6 +177,8 @@ def _say(transaction: Transaction, submission: Submission) -> int | None:
     if not may_say(row["code"], code):
         raise Conflict(f"status {code} cannot follow {row['code'] or 'nothing'}")
     transaction.connection.run(_SAY, arrival_id=row["id"], code=code.value)
+    if code in CHANGE_ANSWERS:
+        recalls.settle(transaction, row["id"], code, submission.subject, submission.submitted_at)
     number: int = row["id"]
     return number
 
@@ -209,5 +224,7 @@ def _delivery_columns(
         "last_error": "",
         "code": "",
         "code_conflict": 0,
+        "recall": "",
+        "recalls": None,
     }
     return [shared | {"to_organ": organ} for organ in submission.recipients]

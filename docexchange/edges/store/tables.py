@@ -7,6 +7,7 @@
     receipts                         verified statuses of others about documents of ours
     parked                           the same about documents that are not here yet
     arrivals                         what we accepted, once per organ and bytes
+    changes                          what an arrival recalls, updates or replaces
     kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
     part_groups                      large envelopes of which some parts came
     mailroom_messages                what a mailroom is to get, until the broker has confirmed it
@@ -167,6 +168,7 @@ arrivals = Table(
     _text("code"),  # the last one we said
     _int("asked_at", null=True),  # when its answers were last put back in the queue
     _int("event_seq"),
+    _int("sealed_at", null=True),  # recalled: its content is nobody's any more, this row stays
 )
 Index("arrivals_bytes", arrivals.c.blob_id, arrivals.c.organ, unique=True)
 Index("arrivals_identity", arrivals.c.organ, arrivals.c.from_organ, arrivals.c.document_id)
@@ -194,6 +196,9 @@ deliveries = Table(
     _text("last_error"),
     _text("code"),
     _int("code_conflict"),
+    # of a document: where its recall stands; of a recall: the delivery that it recalls
+    Column("recall", Text, nullable=False, server_default=""),
+    _int("recalls", null=True),
 )
 _document = deliveries.c.kind == word("document")
 _queued, _sent = word("queued"), word("sent")
@@ -211,6 +216,8 @@ AGAIN = and_(DUE, deliveries.c.attempts + deliveries.c.copies > number(0))
 _line = (deliveries.c.lane, deliveries.c.to_organ, deliveries.c.next_try)
 Index("deliveries_fresh", *_line, sqlite_where=FRESH)
 Index("deliveries_again", *_line, sqlite_where=AGAIN)
+RECALLS = deliveries.c.recalls.is_not(None)
+Index("deliveries_recalls", deliveries.c.recalls, sqlite_where=RECALLS)
 Index("deliveries_overdue", deliveries.c.next_try, sqlite_where=OVERDUE)
 Index("deliveries_deadline", deliveries.c.deadline, sqlite_where=ALIVE)
 Index("deliveries_of", deliveries.c.submission_id, deliveries.c.state)
@@ -228,6 +235,22 @@ pauses = Table(
     _int("probes"),
     _text("why"),
 )
+
+changes = Table(
+    "changes",
+    metadata,
+    _id(),
+    Column("arrival_id", BigInteger, ForeignKey("arrivals.id"), nullable=False),
+    _int("business"),  # 1 recall, 2 update, 3 replacement
+    _text("organ"),
+    _text("from_organ"),
+    _text("document_id"),  # what is changed; perhaps not here yet
+    _text("sha256"),  # of exactly these bytes, "" when any are meant
+    _text("state"),  # of a recall, else ""
+    Column("target_id", BigInteger, ForeignKey("arrivals.id"), nullable=True),
+)
+Index("changes_arrival", changes.c.arrival_id)
+Index("changes_document", changes.c.organ, changes.c.from_organ, changes.c.document_id)
 
 origins = Table(
     "origins",

@@ -19,7 +19,7 @@ from ...core.model import (
     StatusLine,
 )
 from ...core.states import Kind, State, StatusCode
-from . import journal, tables
+from . import journal, recalls, tables
 from .database import Connection, Query, Row, maybe_moment, moment
 from .kept import HELD, QUARANTINED, SETTLED
 from .naming import ARRIVALS, CANDIDATES, DOCUMENTS, PREFIX_MIN, SIGNINGS
@@ -221,6 +221,7 @@ def _delivery(row: Row, tracking_id: str, history: tuple[StatusLine, ...]) -> De
         code=row["code"],
         code_conflict=bool(row["code_conflict"]),
         history=history,
+        recall=row["recall"],
     )
 
 
@@ -259,6 +260,8 @@ def _arrival(connection: Connection, row: Row, *, report: str) -> ArrivalView:
         code=row["code"],
         history=tuple(sorted(said + asked, key=lambda line: line.recorded_at)),
         report=report,
+        sealed_at=maybe_moment(row["sealed_at"]),
+        changes=recalls.changes_of(connection, row),
     )
 
 

@@ -1,0 +1,74 @@
+"""Recall, update, replace (thu hồi, cập nhật, thay thế): who decides what, and what names what.
+
+A recall by a document (BussinessDocType 1) binds the receiver: it destroys its copy and says so
+(QĐ 28/2018 Art 9.2, NĐ 30/2020 Art 18.4b). A status 13 asks: nobody decides for a mailroom that
+already has the document.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from envelopes.model import Document
+
+from .states import StatusCode
+
+RECALL, UPDATE, REPLACE = 1, 2, 3  # BussinessDocType
+TOO_LATE_NOTE = "Quá muộn: văn bản đã xử lý xong"
+
+
+class Recall(StrEnum):
+    """Where a recall stands, at either side; the last four are ends."""
+
+    WAITING = "waiting"  # receiver: its document is not here yet
+    ASKED = "asked"  # an answer of the receiver is to come
+    CANCELLED = "cancelled"  # sender: the document was never published, nothing was sent
+    AGREED = "agreed"  # 15: the receiver's copy is unreadable
+    REFUSED = "refused"  # 16
+    TOO_LATE = "too_late"  # 16, since the document was processed (06)
+
+
+ANSWERS = {
+    Recall.WAITING: StatusCode.ARRIVED,
+    Recall.ASKED: StatusCode.ARRIVED,
+    Recall.AGREED: StatusCode.CHANGE_AGREED,
+    Recall.TOO_LATE: StatusCode.CHANGE_REFUSED,
+}
+
+
+def decide(code: str | None, *, read: bool, binding: bool) -> Recall:
+    """Say what a node makes of a recall by itself.
+
+    Args:
+        code: present processing status of the document here; None when it is not here.
+        read: somebody may have read it: handed over, or nobody hands over here.
+        binding: a document recalls it, not a status 13.
+    """
+    if code is None:
+        return Recall.WAITING
+    if binding or code in (StatusCode.REJECTED, StatusCode.CHANGE_AGREED):
+        return Recall.AGREED
+    if code == StatusCode.COMPLETED:
+        return Recall.TOO_LATE
+    return Recall.ASKED if read or code != StatusCode.ARRIVED else Recall.AGREED
+
+
+def ended(code: str, present: str, note: str) -> Recall:
+    """What the answer 15 or 16 means, by the processing status that the document had."""
+    if code == StatusCode.CHANGE_AGREED:
+        return Recall.AGREED
+    late = present == StatusCode.COMPLETED or note.startswith(TOO_LATE_NOTE)
+    return Recall.TOO_LATE if late else Recall.REFUSED
+
+
+def changed_by(document: Document, organ: str) -> tuple[str, ...]:
+    """DocumentIds that a document recalls, updates or replaces at an organ."""
+    business = document.trace.business if document.trace else None
+    if business is None or document.business not in (RECALL, UPDATE, REPLACE):
+        return ()
+    if document.business == REPLACE:
+        items = business.replacements.items if business.replacements else ()
+        here = [one for one in items if not one.organs or organ in one.organs.items]
+        return tuple(dict.fromkeys(one.document_id for one in here if one.document_id))
+    named = [business.document_id, *(one.document_id for one in document.responses_to)]
+    return tuple(name for name in named if name)[:1] or (document.document_id or "",)

@@ -1,0 +1,329 @@
+"""Journeys of recalls, updates and replacements: overtaking, crossing, doubled, crashed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from docexchange.core.errors import Conflict, NotFound, StoreError, SubmissionRefused
+from docexchange.core.model import DeliveryView
+from docexchange.core.recalls import Recall
+from docexchange.core.states import Event as Happening
+from docexchange.core.states import IllegalTransition, State
+from docexchange.flow import outbox, recall, receipts
+from envelopes.model import (
+    Business,
+    Document,
+    ReplacementInfo,
+    Replacements,
+    ResponseFor,
+    Texts,
+    TraceHeaderList,
+)
+from tests.theatre import Node, Theatre, document
+
+SERVES = {"H05": "H05", "H01": "H01", "H13": "H13"}
+MINUTE = timedelta(minutes=1)
+POINTS = [
+    f"{when}:{operation}"
+    for when in ("before", "after")
+    for operation in ("submit_recalls", "take_recall", "record", "apply_receipt", "accept")
+]
+
+
+@pytest.fixture
+def theatre(tmp_path: Path, template: Path) -> Iterator[Theatre]:
+    play = Theatre(tmp_path, template, SERVES)
+    yield play
+    play.close()
+
+
+async def ask(theatre: Theatre, ref: str, to: tuple[str, ...] = ()) -> str:
+    """Recall, again when the node dies of it, as a person would."""
+    node = theatre.nodes["H05"]
+    while True:
+        try:
+            asked = await recall.ask(
+                ref, "Sai phụ lục " * 200, to=to, world=node.world, now=theatre.clock.now()
+            )
+        except StoreError:
+            node.restart()
+        except Conflict:  # it was committed before the node died
+            return ref
+        else:
+            return asked.tracking_id
+
+
+async def say(theatre: Theatre, code: str, note: str = "", organ: str = "H01") -> None:
+    node = theatre.nodes[organ]
+    ref = next(one for one in node.store.arrivals() if one.business != 1).tracking_id
+    await receipts.report(ref, code, note=note, world=node.world, now=theatre.clock.now())
+
+
+def sent(theatre: Theatre, ref: str, organ: str = "H01") -> DeliveryView:
+    view = theatre.nodes["H05"].store.document(ref)
+    return next(one for one in view.deliveries if one.to_organ == organ)
+
+
+def is_sealed(node: Node) -> bool:
+    """Whether the only document of a node is a tombstone whose content nobody reads."""
+    (view,) = [one for one in node.store.arrivals() if one.business != 1]
+    try:
+        node.store.blob(view.sha256)
+    except NotFound:
+        return view.sealed_at is not None and view.code == "15" and view.subject != ""
+    return False
+
+
+async def test_agreed_by_the_mailroom(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01", "H13"))
+    await theatre.settle()
+    request = await ask(theatre, ref, ("H01",))
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.ASKED
+    assert sent(theatre, request).state is State.ACKNOWLEDGED  # 01: it came, a person decides
+    assert not is_sealed(theatre.nodes["H01"])
+    await say(theatre, "15")
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert sent(theatre, ref, "H13").recall == ""
+    assert is_sealed(theatre.nodes["H01"])
+    assert not is_sealed(theatre.nodes["H13"])
+    assert [one.code for one in sent(theatre, request).history] == ["01", "15"]
+    with pytest.raises(SubmissionRefused):  # nothing more is said of it
+        await say(theatre, "03")
+    assert theatre.nodes["H01"].store.verify_journal()
+
+
+async def test_refused_leaves_the_copy_and_may_be_asked_again(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    first = await ask(theatre, ref)
+    await theatre.settle()
+    await say(theatre, "03")
+    await say(theatre, "16", "Đã ban hành văn bản trả lời")
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.REFUSED
+    assert not is_sealed(theatre.nodes["H01"])
+    theatre.clock.advance(MINUTE)
+    second = await ask(theatre, ref)
+    assert second != first
+    await theatre.settle()
+    await say(theatre, "15")
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert is_sealed(theatre.nodes["H01"])
+
+
+async def test_too_late_is_an_end_of_its_own(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    await say(theatre, "06")
+    await ask(theatre, ref)  # it crosses the 06
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.TOO_LATE
+    assert not is_sealed(theatre.nodes["H01"])
+
+
+async def test_what_no_mailroom_got_is_given_back_at_once(theatre: Theatre) -> None:
+    theatre.nodes["H01"].mailroom = True
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    store = theatre.nodes["H01"].store
+    assert [one.message.type for one in store.mailroom_due("mr-H01", 0, 9)] == [
+        "document.deliver.v1"
+    ]
+    await ask(theatre, ref)
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert is_sealed(theatre.nodes["H01"])
+    (left,) = store.mailroom_due("mr-H01", 0, 9)  # the document is withdrawn, its recall told
+    assert left.message.type == "vn.docexchange.document.recall.v1"
+
+
+async def test_never_published_is_cancelled_and_nothing_is_sent(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    request = await ask(theatre, ref)
+    await theatre.run(10 * MINUTE)
+    assert theatre.axis.published == 0
+    one = sent(theatre, ref)
+    assert (one.state, one.reason, one.recall) == (
+        State.UNDELIVERABLE,
+        "cancelled",
+        Recall.CANCELLED,
+    )
+    assert sent(theatre, request).reason == "not needed"
+    with pytest.raises(Conflict):
+        await recall.ask(ref, "Lần nữa", world=theatre.nodes["H05"].world, now=theatre.clock.now())
+    with pytest.raises(IllegalTransition):
+        await theatre.nodes["H05"].store.record(
+            one.delivery_id, Happening.RELEASED, theatre.clock.now()
+        )
+
+
+async def test_cancelled_while_it_was_on_its_way_is_recalled_after_all(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    node = theatre.nodes["H05"]
+    node.sender.pump(theatre.clock.now())  # in the broker's hands, not recorded yet
+    await ask(theatre, ref)
+    await node.sender.drain()
+    await theatre.settle(6)
+    assert sent(theatre, ref).recall in (Recall.ASKED, Recall.AGREED)
+    await say(theatre, "15")
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert is_sealed(theatre.nodes["H01"])
+
+
+async def test_a_recall_that_overtakes_its_document(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    node = theatre.nodes["H05"]
+    await node.turn()
+    (late,) = theatre.axis.queues["H01"]
+    theatre.axis.queues["H01"].clear()
+    theatre.nodes["H01"].mailroom = True
+    request = await ask(theatre, ref)
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.ASKED
+    theatre.axis.queues["H01"].append(late)
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert [one.code for one in sent(theatre, ref).history] == ["01"]
+    assert [one.code for one in sent(theatre, request).history] == ["01", "15"]
+    assert is_sealed(theatre.nodes["H01"])
+    store = theatre.nodes["H01"].store
+    types = {one.message.type for one in store.mailroom_due("mr-H01", 0, 9)}
+    assert types == {"vn.docexchange.document.recall.v1"}  # it goes to no mailroom
+    theatre.axis.put(late.lane, "H01", late.body, "H05")
+    theatre.clock.advance(2 * MINUTE)
+    await theatre.settle()
+    assert is_sealed(theatre.nodes["H01"])  # a second copy brings nothing back
+
+
+async def test_recall_of_an_expired_delivery(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.nodes["H05"].turn()
+    (late,) = theatre.axis.queues["H01"]
+    theatre.axis.queues["H01"].clear()
+    theatre.clock.advance(timedelta(hours=80))
+    await theatre.nodes["H05"].turn()
+    assert sent(theatre, ref).reason == "expired"
+    await ask(theatre, ref)
+    await theatre.settle()
+    theatre.axis.queues["H01"].append(late)
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+
+
+async def test_lost_answers_are_given_again(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    request = await ask(theatre, ref)
+    node = theatre.nodes["H05"]
+    await node.turn()
+    await theatre.nodes["H01"].turn()
+    await say(theatre, "15")
+    for _ in range(3):  # one answer a turn, in order
+        await theatre.nodes["H01"].turn()
+    assert len(theatre.axis.queues["H05"]) == 2
+    theatre.axis.queues["H05"].clear()  # 01 and 15 are lost
+    await theatre.run(15 * MINUTE)
+    assert [one.code for one in sent(theatre, request).history] == ["01", "15"]
+    assert sent(theatre, ref).recall == Recall.AGREED
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("who", ["H05", "H01"])
+async def test_a_crash_at_each_commit(theatre: Theatre, point: str, who: str) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.run(3 * MINUTE)
+    theatre.nodes[who].crash_at = point
+    await ask(theatre, ref)
+    await theatre.run(12 * MINUTE)
+    theatre.nodes["H01"].crash_at = ""
+    await say(theatre, "15")
+    await theatre.run(12 * MINUTE)
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert is_sealed(theatre.nodes["H01"])
+    for node in ("H05", "H01"):
+        assert theatre.nodes[node].store.verify_journal()
+
+
+@pytest.mark.parametrize("point", ["before:accept_recalled", "after:accept_recalled"])
+async def test_a_crash_while_the_document_is_buried(theatre: Theatre, point: str) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.nodes["H05"].turn()
+    (late,) = theatre.axis.queues["H01"]
+    theatre.axis.queues["H01"].clear()
+    await ask(theatre, ref)
+    await theatre.settle()
+    theatre.nodes["H01"].crash_at = point
+    theatre.axis.queues["H01"].append(late)
+    await theatre.run(12 * MINUTE)
+    assert theatre.nodes["H01"].crashes == 1
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert is_sealed(theatre.nodes["H01"])
+
+
+def changing(number: int, business: Business, **changes: object) -> Document:
+    made = document(number, ("H01",))
+    return replace(made, trace=TraceHeaderList(business=business), **changes)  # type: ignore[arg-type]
+
+
+async def submit(theatre: Theatre, made: Document) -> str:
+    node = theatre.nodes["H05"]
+    return (await outbox.submit(made, world=node.world, now=theatre.clock.now())).tracking_id
+
+
+async def test_a_document_that_recalls_binds_the_receiver(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    await say(theatre, "06")
+    await theatre.settle()
+    document_id = theatre.nodes["H05"].store.document(ref).document_id
+    about = ResponseFor(organ_id="H05", code="98/QĐ-UBND", document_id=document_id)
+    business = Business(type="1", reason="Ban hành nhầm")
+    recalling = await submit(theatre, changing(99, business, responses_to=(about,)))
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert [one.code for one in sent(theatre, recalling).history] == ["15"]
+    assert is_sealed(theatre.nodes["H01"])
+
+
+async def test_nobody_recalls_what_another_sent(theatre: Theatre) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    document_id = theatre.nodes["H05"].store.document(ref).document_id
+    business = Business(type="1", document_id=document_id, reason="Không phải của tôi")
+    made = replace(document(7, ("H01",), "H13"), trace=TraceHeaderList(business=business))
+    node = theatre.nodes["H13"]
+    await outbox.submit(made, world=node.world, now=theatre.clock.now())
+    await theatre.settle()
+    assert not is_sealed(theatre.nodes["H01"])
+
+
+@pytest.mark.parametrize("first", ["document", "change"])
+async def test_updates_and_replacements_are_linked_whichever_comes_first(
+    theatre: Theatre, first: str
+) -> None:
+    old = document(98, ("H01",))
+    name = old.document_id or ""
+    update = changing(99, Business(type="2", document_id=name))
+    item = ReplacementInfo(document_id=name, organs=Texts(items=("H01",)))
+    new = changing(100, Business(type="3", replacements=Replacements(items=(item,))))
+    order = [old, update, new] if first == "document" else [update, new, old]
+    for made in order:
+        await submit(theatre, made)
+        await theatre.settle()
+    store = theatre.nodes["H01"].store
+    view = store.arrival("98/QĐ-UBND")
+    seen = {(one.business, one.tracking_id, one.by_this) for one in view.changes}
+    updated, replaced = store.arrival("99/QĐ-UBND"), store.arrival("100/QĐ-UBND")
+    assert seen == {(2, updated.tracking_id, False), (3, replaced.tracking_id, False)}
+    for other in (updated, replaced):
+        (line,) = other.changes
+        assert (line.tracking_id, line.by_this) == (view.tracking_id, True)
