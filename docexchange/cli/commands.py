@@ -24,6 +24,7 @@ NOUNS = (
     "send",
     "sign",
     "status",
+    "recall",
     "track",
     "inbox",
     "quarantine",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ..core.recalls import Recall
 from ..core.standing import NO_RECEIPT, NOT_TAKEN
 from ..core.states import State, StatusCode
 from . import show, words
@@ -29,6 +30,8 @@ def publishes(delivery: DeliveryView, lines: Sequence[Mapping[str, Any]]) -> int
 
 def next_mover(delivery: DeliveryView) -> str:
     """Whose turn it is."""
+    if delivery.recall:
+        return delivery.to_organ if delivery.recall == Recall.ASKED else "–"
     if delivery.state is State.QUEUED:
         return say("nút này", "this node")
     if delivery.state is State.SENT:
@@ -49,6 +52,8 @@ _REASONS: Mapping[str, tuple[str, str]] = {
 
 def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) -> str:
     """Why a delivery is where it is and when it goes on; "" when there is nothing to explain."""
+    if delivery.recall:
+        return words.recall(delivery.recall)
     again = _when(delivery.next_try, now)
     if delivery.held:
         return say(f"tạm giữ: {delivery.held}", f"on hold: {delivery.held}")
@@ -136,6 +141,8 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
         "the recipient reports other content under this identity",
     ),
     "cancelled": ("✖", "huỷ gửi", "cancelled"),
+    "recall": ("▲", "thu hồi", "recall"),
+    "sealed": ("✖", "nội dung đã huỷ vì thu hồi", "content destroyed, it was recalled"),
     "released": ("●", "cho gửi lại", "released"),
 }
 
@@ -169,6 +176,8 @@ def print_timeline(deliveries: Sequence[DeliveryView], lines: Sequence[Mapping[s
 
 
 def _happened(line: Mapping[str, Any], deliveries: Sequence[DeliveryView]) -> tuple[str, str]:
+    if line["event"] == "recall":
+        return "▲", words.recall(line["recall"])
     if line["event"] == "receipt_verified":
         status = _status_of(line, deliveries)
         text = say("biên nhận có chữ ký hợp lệ", "receipt, its signature is valid")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.errors import Conflict
 from . import extract, files, options, session, show, words
 from .track import names_of, number_of
 from .words import say
 
 if TYPE_CHECKING:
-    from ..core.model import ArrivalView
+    from ..core.model import ArrivalView, ChangeLine
 
 Organ = Annotated[
     str,
@@ -124,6 +125,11 @@ def show_arrival(ref: options.Ref, organ: Organ = "", as_json: options.Json = Fa
             ),
         ]
     )
+    if view.sealed_at is not None:
+        text = say("Đã thu hồi, nội dung không còn đọc được", "Recalled, its content is gone")
+        show.out(f"{text}: {show.moment(view.sealed_at)}")
+    for change in view.changes:
+        show.out(show.plain(_change(change)))
     if view.history:
         show.out()
         show.out(show.paint(say("Đã trao đổi với bên gửi", "Said to and by the sender"), "bold"))
@@ -132,6 +138,15 @@ def show_arrival(ref: options.Ref, organ: Organ = "", as_json: options.Json = Fa
             show.out(
                 show.plain(f"  {show.moment(said.recorded_at)}  {words.code(said.code)}{remark}")
             )
+
+
+def _change(change: ChangeLine) -> str:
+    what = words.business(change.business)
+    other = change.tracking_id or say("văn bản chưa đến", "not here yet")
+    stands = f" · {words.recall(change.state)}" if change.state else ""
+    if change.by_this:
+        return f"{what}: {change.document_id} ({other}){stands}"
+    return say(f"có văn bản {what}: {other}{stands}", f"{what} of it: {other}{stands}")
 
 
 def _verdict(report: Mapping[str, Any]) -> str:
@@ -152,6 +167,11 @@ def save(
 
     with session.open_store() as (_, store):
         view = store.arrival(ref, organ)
+        if view.sealed_at is not None:
+            raise Conflict(
+                f"{view.tracking_id} was recalled: its content is gone",
+                f"{view.tracking_id} đã bị thu hồi: nội dung không còn",
+            )
         name = safe_name(number_of(view.number, view.notation), view.tracking_id)
         with store.open_blob(view.sha256) as envelope, files.Folder(output) as folder:
             message, _ = read_file(envelope, limit=LARGE_MAX)
@@ -193,6 +213,17 @@ def _json(view: ArrivalView) -> dict[str, Any]:
         "signed_at": view.signed_at,
         "handed_over_at": view.handed_over_at,
         "code": view.code or None,
+        "sealed_at": view.sealed_at,
+        "changes": [
+            {
+                "business": one.business,
+                "tracking_id": one.tracking_id or None,
+                "document_id": one.document_id,
+                "state": one.state or None,
+                "by_this": one.by_this,
+            }
+            for one in view.changes
+        ],
         "history": [
             {
                 "code": said.code,

@@ -329,6 +329,7 @@ def delivery_json(one: DeliveryView) -> dict[str, Any]:
         "code": one.code or None,
         "code_conflict": one.code_conflict,
         "delivered_late": one.late,
+        "recall": one.recall or None,
         "history": [
             {
                 "code": said.code,

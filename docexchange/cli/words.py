@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..core.recalls import Recall
 from ..core.states import SigningState, State, StatusCode
 
 LANGUAGES = ("vi", "en")
@@ -92,6 +93,14 @@ _KEPT: Mapping[str, tuple[str, str]] = {
         "ended the process several times, not read any more",
     ),
 }
+_RECALLS: Mapping[str, tuple[str, str]] = {
+    Recall.WAITING: ("yêu cầu thu hồi đến trước văn bản", "the recall came before its document"),
+    Recall.ASKED: ("đã yêu cầu thu hồi (13), chờ trả lời", "recall asked (13), no answer yet"),
+    Recall.CANCELLED: ("chưa gửi lần nào: đã huỷ, không gửi", "never published: cancelled here"),
+    Recall.AGREED: ("đã thu hồi (15)", "recalled (15)"),
+    Recall.REFUSED: ("bên nhận từ chối thu hồi (16)", "the recipient refused the recall (16)"),
+    Recall.TOO_LATE: ("thu hồi quá muộn: đã xử lý xong", "recalled too late: it was completed"),
+}
 _BUSINESS = (
     ("văn bản mới", "new document"),
     ("thu hồi", "recall"),
@@ -135,6 +144,11 @@ def reason(value: str) -> str:
     for sub, words in SUB_INDICATIONS.items():
         known = known or (words if sub.value == value else None)
     return known.get(_spoken) if known else value
+
+
+def recall(value: str) -> str:
+    """Where a recall stands."""
+    return say(*_RECALLS[value]) if value in _RECALLS else value
 
 
 def business(value: int) -> str:

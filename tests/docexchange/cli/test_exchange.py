@@ -472,3 +472,29 @@ def test_a_node_without_a_store(office: Office, tmp_path: Path) -> None:
     ran = office.run("H05", "list")
     assert ran.code == 4
     assert "there is no store yet" in ran.err
+
+
+def test_recall_as_its_user_sees_it(office: Office, pdf: Path, tmp_path: Path) -> None:
+    office.lang = "vi"
+    ref = send(office, pdf)
+    office.settle()
+    would = office.run("H05", "recall", ref, "--reason", "Sai phụ lục", "--dry-run", "--json")
+    assert [one["recall"] for one in would.json["deliveries"]] == [None, None]
+    ran = office.run("H05", "recall", ref, "--reason", "Sai phụ lục", "--to", "H01")
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        ["H01: đã yêu cầu thu hồi (13), chờ trả lời"],
+    )
+    assert office.run("H05", "recall", ref, "--reason", "Lần nữa", "--to", "H01").code == 5
+    assert office.run("H05", "recall", ref, "--reason", "x", "--to", "H99").code == 5
+    office.settle()
+    shown = office.run("H01", "inbox", "show", "98/QĐ-UBND")
+    assert "đã yêu cầu thu hồi (13)" in shown.out
+    assert office.run("H01", "status", "set", "98/QĐ-UBND", "15").code == 0
+    office.settle()
+    tracked = office.run("H05", "track", ref)
+    assert "→ H01: đã thu hồi (15)" in tracked.out
+    kept = office.run("H01", "inbox", "save", "98/QĐ-UBND", "-o", tmp_path / "out")
+    assert kept.code == 5
+    assert "đã bị thu hồi" in kept.err
+    assert office.run("H13", "inbox", "save", "98/QĐ-UBND", "-o", tmp_path / "out").code == 0

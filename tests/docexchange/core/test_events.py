@@ -172,12 +172,18 @@ def test_a_status_event_tells_the_report_beside_the_present_code() -> None:
     }
 
 
-def test_a_request_event_is_about_an_incoming_document() -> None:
-    message = events.request_event(
-        SUBJECT, receipt(document(), "13"), vhost="mr", source="/node/H05", at=NOW
+def test_a_recall_event_is_about_an_incoming_document() -> None:
+    message = events.recall_event(
+        SUBJECT, "R1", "H01", "Sai phụ lục", "asked", vhost="mr", source="/node/H05", at=NOW
     )
     data = body(message)["data"]
-    assert (data["direction"], data["reported"]["code"]) == ("incoming", "13")
+    assert data["direction"] == "incoming"
+    assert data["recall"] == {
+        "tracking_id": "R1",
+        "organ": "H01",
+        "reason": "Sai phụ lục",
+        "state": "asked",
+    }
     assert "recipients" not in data
 
 

@@ -239,3 +239,37 @@ async def test_what_is_not_confirmed_comes_again_under_the_same_id(
     await mailroom.hand_over("mr-H05", strong, world=node.world, clock=theatre.clock)
     handed = [message.message_id for message in (*weak.published, *strong.published)]
     assert len(handed) == len(set(handed)) == 3
+
+
+async def test_a_mailroom_recalls_its_document(theatre: Theatre, node: Node) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    asked = Message(
+        json.dumps({"tracking_id": ref, "reason": "Sai phụ lục", "to": ["H01"]}).encode(),
+        message_id="recall-1",
+        routing_key="submit.recall",
+        content_type="application/json",
+    )
+    first = await take(theatre, asked)
+    again = await take(theatre, asked)
+    assert (first["duplicate"], again["duplicate"]) == (False, True)
+    assert first["tracking_id"] == again["tracking_id"]
+    await theatre.settle()
+    assert node.store.document(ref).deliveries[0].recall == "agreed"  # nobody had got it
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"{", "E-FMT-004"),
+        (b"[]", "E-FMT-004"),
+        (b'{"tracking_id": "x"}', "E-FMT-004"),
+        (b'{"tracking_id": "x", "reason": "y", "to": "H01"}', "E-FMT-004"),
+        (b'{"tracking_id": "nowhere", "reason": "y"}', "E-REF-001"),
+    ],
+)
+async def test_a_malformed_recall_is_answered(
+    theatre: Theatre, node: Node, body: bytes, code: str
+) -> None:
+    asked = Message(body, routing_key="submit.recall", content_type="application/json")
+    assert (await take(theatre, asked))["code"] == code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from docexchange.core.errors import NotFound
 from docexchange.core.model import DeliveryView, ReceiptOutcome
 from docexchange.core.states import Event, State
 from docexchange.edges.store import SqlStore
-from tests.records import MINUTE, NOW, arrival, document, due, first_receipt, receipt
+from tests.records import MINUTE, NOW, document, due, receipt
 
 SENT = document()
 
@@ -166,60 +165,4 @@ async def test_an_organ_without_a_mailroom_is_told_nothing(store: SqlStore) -> N
     quiet = document(from_organ="H20")
     await store.submit(quiet)
     assert await store.apply_receipt(receipt(quiet)) is ReceiptOutcome.APPLIED
-    found = arrival(organ="H20", delivery=None)
-    await store.accept(found, first_receipt(found))
-    request = receipt(quiet, "13", to_organ="H20", received_sha256=found.sha256)
-    assert await store.note_request(request)
-    assert [line.code for line in store.arrival("A1").history] == ["01", "13"]
     assert events(store) == []
-
-
-class TestRequests:
-    """A sender asks for its document back (13)."""
-
-    REQUEST = receipt(
-        document(),
-        "13",
-        from_organ="H01",
-        to_organ="H05",
-        received_sha256=arrival().sha256,
-        note="Sai phụ lục",
-    )
-
-    @pytest.fixture(autouse=True)
-    async def arrived(self, store: SqlStore) -> None:
-        await store.accept(arrival(), first_receipt(arrival()))
-
-    async def test_it_goes_into_the_arrivals_history_and_to_the_mailroom(
-        self, store: SqlStore
-    ) -> None:
-        assert await store.note_request(self.REQUEST)
-        view = store.arrival("A1")
-        assert ([line.code for line in view.history], view.code) == (["01", "13"], "01")
-        [event] = events(store)
-        assert (event["subject"], event["id"]) == ("A1", "A1-1")
-        assert event["data"]["direction"] == "incoming"
-        assert event["data"]["reported"]["code"] == "13"
-        assert event["data"]["reported"]["note"] == "Sai phụ lục"
-
-    async def test_twice_is_once(self, store: SqlStore) -> None:
-        await store.note_request(self.REQUEST)
-        assert await store.note_request(self.REQUEST)
-        assert len(events(store)) == 1
-
-    @pytest.mark.parametrize(
-        ("changes", "why"),
-        [
-            ({"received_sha256": "0" * 64}, "no arrival of these bytes"),
-            ({"to_organ": "H06"}, "no arrival of these bytes"),
-            ({"from_organ": "H13"}, "another organ sent that document"),
-        ],
-        ids=["other bytes", "other receiver", "other sender"],
-    )
-    async def test_what_fits_no_arrival_is_journalled_only(
-        self, store: SqlStore, changes: dict[str, str], why: str
-    ) -> None:
-        assert not await store.note_request(replace(self.REQUEST, **changes))
-        assert json.loads(last_line(store))["detail"] == why
-        assert events(store) == []
-        assert len(store.arrival("A1").history) == 1
