@@ -127,7 +127,8 @@ async def test_ten_thousand_for_a_dead_destination_are_one_step_of_the_walk(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
         "INSERT INTO deliveries SELECT NULL, submission_id, 'H13', kind, lane, state, reason, "
         "held, answers, waiting, attempts, copies, next_try - n.i, lifetime_ends, last_error, "
-        "code, code_conflict, deadline, recall, recalls FROM deliveries, n WHERE to_organ = 'H13' LIMIT 10000"
+        "code, code_conflict, deadline, recall, recalls FROM deliveries, n "
+        "WHERE to_organ = 'H13' LIMIT 10000"
     )
     assert heads(store) == ["H01", "H13"]
     assert steps_of(store, look) <= few + 1
