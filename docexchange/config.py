@@ -439,4 +439,8 @@ def _limits(section: Section) -> Limits:
         poison_attempts=section.whole("poison_attempts", usual.poison_attempts, 2, 100),
         recipients=section.whole("recipients", usual.recipients, 1, MOST_RECIPIENTS),
         signing_wait=section.span("signing_wait", usual.signing_wait),
+        upload_part_bytes=section.whole(
+            "upload_part_bytes", usual.upload_part_bytes, 64 * 1024, 16 * 2**20
+        ),
+        upload_quota=section.whole("upload_quota", usual.upload_quota, 0, 2**40),
     )

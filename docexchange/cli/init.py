@@ -100,6 +100,8 @@ recheck = "5m"                  # wait before a held envelope is judged again
 poison_attempts = 3             # at this delivery of the same bytes they are kept unparsed
 recipients = 5000               # most recipients of one document
 signing_wait = "48h"            # how long a document waits for a signature that is made elsewhere
+upload_part_bytes = 4_194_304   # largest part of an attachment sent ahead (submit.part)
+upload_quota = 536_870_912      # such parts that wait for their document, per mailroom
 # Bytes kept in quarantine per connection of a sender; beyond: digest, report and first 64 KiB.
 quarantine_quota = 1_073_741_824
 

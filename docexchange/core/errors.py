@@ -13,6 +13,8 @@ DocexchangeError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DocexchangeError(Exception):
     """Root of every error that this package raises on purpose.
@@ -101,6 +103,7 @@ class SubmissionRefused(DocexchangeError):
         detail_en: the same in English; without it the Vietnamese ones are shown.
         pointer: element or field at fault, or "".
         retryable: True if the same submission may pass later.
+        errors: (pointer, what is wrong there) of each place at fault, when there are several.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class SubmissionRefused(DocexchangeError):
         detail_en: str = "",
         pointer: str = "",
         retryable: bool = False,
+        errors: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(f"{code} {title}" + (f": {detail}" if detail else ""))
         self.code = code
@@ -122,3 +126,4 @@ class SubmissionRefused(DocexchangeError):
         self.detail_en = detail_en or detail
         self.pointer = pointer
         self.retryable = retryable
+        self.errors = tuple(errors)

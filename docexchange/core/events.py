@@ -21,6 +21,7 @@ from typing import Any
 
 from .errors import SubmissionRefused
 from .model import MailroomMessage, Receipt, Submitted
+from .problems import PROBLEMS
 from .states import SigningState
 
 CONTRACT = "mailroom/1"
@@ -139,20 +140,27 @@ def problem_reply(
     received_size: int,
     message_id: str,
 ) -> MailroomMessage:
-    """Tell a mailroom why its submission was refused, and what we received (size in bytes)."""
+    """Tell a mailroom why its submission was refused, and what we received (size in bytes).
+
+    The title is that of the code, always the same; what the refusal says beyond it is detail.
+    """
+    known = PROBLEMS.get(refused.code)
+    title = known.vi if known else refused.title
+    title_en = known.en if known else refused.title_en
     body: dict[str, Any] = {
         "type": f"urn:docexchange:problem:{refused.code}",
-        "title": refused.title,
-        "title_en": refused.title_en,
-        "detail": refused.detail,
+        "title": title,
+        "title_en": title_en,
+        "detail": _joined(refused.title if refused.title != title else "", refused.detail),
+        "detail_en": _joined(
+            refused.title_en if refused.title_en != title_en else "", refused.detail_en
+        ),
         "code": refused.code,
         "retryable": refused.retryable,
         "retry_after_s": RETRY_AFTER_S if refused.retryable else None,
-        "errors": [],
+        "errors": [{"pointer": pointer, "detail": what} for pointer, what in _places(refused)],
         "received": {"sha256": received_sha256, "size": received_size},
     }
-    if refused.pointer:
-        body["errors"] = [{"pointer": refused.pointer, "detail": refused.detail or refused.title}]
     return MailroomMessage(
         vhost=vhost,
         routing_key="reply.problem",
@@ -163,6 +171,16 @@ def problem_reply(
         body=_json(body),
         correlation_id=submission_id,
     )
+
+
+def _places(refused: SubmissionRefused) -> Sequence[tuple[str, str]]:
+    if refused.errors or not refused.pointer:
+        return refused.errors
+    return ((refused.pointer, refused.detail or refused.title),)
+
+
+def _joined(first: str, second: str) -> str:
+    return ": ".join(part for part in (first, second) if part)
 
 
 def inbox_message(

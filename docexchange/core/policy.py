@@ -51,6 +51,9 @@ class Limits:
             more, receivers refuse the envelope for its number of elements).
         signing_wait: how long a document waits for a signature that is made elsewhere (48 h: a
             leader who travels answers on the second day).
+        upload_part_bytes: largest part of an attachment that a mailroom sends ahead.
+        upload_quota: most bytes of such parts that wait for their document, per mailroom (64
+            documents of the largest size).
     """
 
     envelope_bytes: int = 8 * 1024 * 1024
@@ -65,6 +68,8 @@ class Limits:
     poison_attempts: int = 3
     recipients: int = 5000
     signing_wait: timedelta = timedelta(hours=48)
+    upload_part_bytes: int = 4 * 1024 * 1024
+    upload_quota: int = 512 * 1024 * 1024
 
 
 class Disposition(StrEnum):

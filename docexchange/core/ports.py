@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -96,7 +96,7 @@ class MailroomIncoming(Protocol):
     """A submission or status report of a mailroom, in hand."""
 
     vhost: str
-    routing_key: str  # submit.document or submit.status
+    routing_key: str  # submit.document, submit.status or submit.part
     message_id: str
     type: str
     content_type: str
@@ -307,9 +307,9 @@ class Store(Protocol):
         ...
 
     async def sweep_orphans(self, now: datetime) -> int:
-        """Forget what nobody can need any more: content that was never linked (a day), origins,
-        attempts and confirmed mailroom messages (30 days). Returns how many rows, at most 1,000 of
-        a kind; call it now and then."""
+        """Forget what nobody can need any more: content never linked and parts never used (a day),
+        origins, attempts and confirmed mailroom messages (30 days). Returns how many rows, at most
+        1,000 of a kind; call it now and then."""
         ...
 
     # -- incoming ---------------------------------------------------------------------------
@@ -448,6 +448,22 @@ class Store(Protocol):
     # -- mailrooms --------------------------------------------------------------------------
     async def reply(self, message: MailroomMessage, now: datetime) -> None:
         """Queue one message for a mailroom (a refusal, for example)."""
+        ...
+
+    async def keep_upload(
+        self, vhost: str, sha256: str, data: bytes, now: datetime, quota: int
+    ) -> bool:
+        """Keep a part of an attachment that a mailroom sends ahead of its document; the same part
+        again is kept once. False, and nothing kept, when the mailroom's parts would be more than
+        `quota` bytes or UPLOADS_MAX in number."""
+        ...
+
+    def uploads(self, vhost: str, digests: Collection[str]) -> Mapping[str, int]:
+        """Which of these parts are here, with their sizes in bytes."""
+        ...
+
+    async def drop_uploads(self, vhost: str, digests: Collection[str]) -> None:
+        """Forget parts that a document has used."""
         ...
 
     def mailroom_due(

@@ -1,21 +1,19 @@
 """The mailroom's side: submissions and status reports in, replies, inbox and events out.
 
-    take        one message of a mailroom -> outbox.submit or receipts.report; the reply is queued
-                in the same transaction, then the message is acked
+    take        one message of a mailroom -> outbox.submit, receipts.report or uploads.take_part;
+                the reply is queued in the same transaction, then the message is acked
     hand_over   rows of the mailroom outbox, in order, marked at the confirm: at least once
 
-The contract (names, keys, properties, problem codes): docexchange/README.md.
+The contract (names, keys, properties, problem codes): contract/asyncapi.yaml, and README.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -38,24 +36,70 @@ from ..core.model import MailroomMessage, Origin, Submitted
 from ..core.policy import check_secrecy, check_sender
 from ..core.ports import Clock, MailroomBroker, MailroomIncoming
 from ..core.world import World
-from . import outbox, recall, receipts
+from . import outbox, recall, receipts, submission, uploads
+from .forms import Form, NotJson
 from .offload import aside, is_heavy
+from .properties import (
+    BYTES,
+    EDXML,
+    JSON,
+    JSON_DOCUMENT,
+    check_encoding,
+    check_form,
+    check_message_id,
+    check_size,
+    content_type,
+    unpacked,
+)
 
 log = structlog.get_logger()
 
 SUBMIT_DOCUMENT = "submit.document"
 SUBMIT_STATUS = "submit.status"
 SUBMIT_RECALL = "submit.recall"
-MESSAGE_ID_MAX = 200  # characters; a UUID has 36, a ULID 26
+SUBMIT_PART = "submit.part"
+STAFF = ("name", "department", "phone", "email")
+JSON_ASIDE = 64 * 1024  # bytes; to read and decode more takes longer than the loop may wait
 HAND_OVER_ROWS = 32  # messages in hand per mailroom: at 8 MiB each 256 MiB at the very most
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A mailroom's place at our desk: its vhost and the organs it may speak for."""
+    """A mailroom's place at our desk: its vhost, the organs it may speak for, and the parts of
+    attachments that it brought and that are being stored."""
 
     vhost: str
     organs: frozenset[str]
+    parts: uploads.InHand = field(default_factory=uploads.InHand, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One message of a mailroom, being taken.
+
+    Args:
+        incoming: the message.
+        body: its body, unpacked if it came as gzip.
+        form: its content type, lower case, without parameters; "" when it has none.
+        counter: whose it is.
+        world, now: surroundings and time.
+    """
+
+    incoming: MailroomIncoming
+    body: bytes = field(repr=False)
+    form: str
+    counter: Counter
+    world: World
+    now: datetime
+
+    @property
+    def origin(self) -> Origin:
+        """The mailroom's key of this message."""
+        return Origin(self.counter.vhost, self.incoming.message_id)
+
+    def reply(self, submitted: Submitted) -> MailroomMessage:
+        """The answer when it is taken."""
+        return accepted_reply(self.incoming.message_id, submitted, self.counter.vhost, self.now)
 
 
 async def take(
@@ -63,27 +107,17 @@ async def take(
 ) -> None:
     """Take one message of a mailroom; it is acked when its reply is on disk.
 
-    A mailroom's mistake is answered with a problem and never raises.
+    A part of an attachment that is kept has no reply. A mailroom's mistake is answered with a
+    problem and never raises.
 
     Raises:
         StoreError: nothing was stored and nothing acked.
     """
-    reply = _replier(incoming, counter, now)
     try:
-        origin = Origin(counter.vhost, _message_id(incoming))
-        if incoming.routing_key == SUBMIT_STATUS:
-            await _take_status(incoming, counter, origin, reply, world, now)
-        elif incoming.routing_key == SUBMIT_RECALL:
-            _check_form(incoming, "application/json")
-            asked = recall.wish(incoming.body)
-            await recall.ask(
-                **asked, organs=counter.organs, origin=origin, reply=reply, world=world, now=now
-            )
-        else:
-            await _take_document(incoming, counter, origin, reply, world, now)
+        await _take(incoming, counter, world, now)
     except StoreError:
         raise
-    except DocexchangeError as error:
+    except (DocexchangeError, Malformed) as error:
         refused = as_refusal(error)
         log.warning("submission_refused", vhost=counter.vhost, code=refused.code, why=str(refused))
         digest = hashlib.sha256(incoming.body).hexdigest()
@@ -95,7 +129,31 @@ async def take(
     incoming.ack()
 
 
-def as_refusal(error: DocexchangeError) -> SubmissionRefused:
+async def _take(incoming: MailroomIncoming, counter: Counter, world: World, now: datetime) -> None:
+    check_message_id(incoming)
+    if incoming.routing_key == SUBMIT_PART:
+        with counter.parts.one():
+            check_form(content_type(incoming), BYTES)
+            check_encoding(incoming, packed=False)
+            await uploads.take_part(incoming, counter.vhost, world=world, now=now)
+        return
+    taker = _TAKERS.get(incoming.routing_key)
+    if taker is None:
+        raise SubmissionRefused(
+            "E-FMT-012",
+            "Routing key không được hỗ trợ",
+            "No such routing key",
+            detail=f"{incoming.routing_key}; {', '.join(sorted({*_TAKERS, SUBMIT_PART}))}",
+            pointer="properties/routing_key",
+        )
+    check_encoding(incoming, packed=True)
+    body = incoming.body
+    if incoming.content_encoding == "gzip":
+        body = await asyncio.to_thread(unpacked, body, world.limits.envelope_bytes)
+    await taker(Errand(incoming, body, content_type(incoming), counter, world, now))
+
+
+def as_refusal(error: DocexchangeError | Malformed) -> SubmissionRefused:
     """Put an error of the paths into the words of a problem reply."""
     match error:
         case SubmissionRefused():
@@ -115,6 +173,14 @@ def as_refusal(error: DocexchangeError) -> SubmissionRefused:
                 "Same identity with other content",
                 detail=str(error),
             )
+        case Malformed():
+            return SubmissionRefused(
+                "E-FMT-001",
+                "Không phải edXML đúng quy cách",
+                "Not well-formed edXML",
+                detail=str(error),
+                pointer=error.element,
+            )
         case Deferred():
             return SubmissionRefused(
                 "E-BSY-002",
@@ -129,50 +195,75 @@ def as_refusal(error: DocexchangeError) -> SubmissionRefused:
             )
 
 
-def _replier(
-    incoming: MailroomIncoming, counter: Counter, now: datetime
-) -> Callable[[Submitted], MailroomMessage]:
-    def reply(submitted: Submitted) -> MailroomMessage:
-        return accepted_reply(incoming.message_id, submitted, counter.vhost, now)
-
-    return reply
-
-
-def _message_id(incoming: MailroomIncoming) -> str:
-    message_id = incoming.message_id
-    if not message_id or len(message_id) > MESSAGE_ID_MAX:
-        raise SubmissionRefused(
-            "E-FMT-002",
-            "Thiếu message_id, hoặc message_id quá dài",
-            "message_id is missing or too long",
-            detail=f"1 đến {MESSAGE_ID_MAX} ký tự, một giá trị riêng cho mỗi văn bản (UUID, ULID)",
-            pointer="properties/message_id",
-        )
-    return message_id
-
-
-async def _take_document(
-    incoming: MailroomIncoming,
-    counter: Counter,
-    origin: Origin,
-    reply: Callable[[Submitted], MailroomMessage],
-    world: World,
-    now: datetime,
-) -> None:
-    _check_form(incoming, "application/xml")
-    heavy = is_heavy(incoming.body)
-    document = await aside(heavy, read_submission, incoming.body, world.limits.envelope_bytes)
+async def _take_document(errand: Errand) -> None:
+    if errand.form == JSON_DOCUMENT:
+        await _take_json(errand)
+        return
+    check_form(errand.form, EDXML, JSON_DOCUMENT)
+    limit = errand.world.limits.envelope_bytes
+    document = await aside(is_heavy(errand.body), read_submission, errand.body, limit)
     check_secrecy(document)
     check_sender(document.sender.organ_id)
-    if document.sender.organ_id not in counter.organs:
+    _check_organ(document.sender.organ_id, errand.counter, "MessageHeader/From/OrganId")
+    await outbox.submit(
+        document,
+        world=errand.world,
+        now=errand.now,
+        origin=errand.origin,
+        reply=errand.reply,
+    )
+
+
+async def _take_json(errand: Errand) -> None:
+    """A document as JSON. Asked before any part is fetched: whether it was taken before (its parts
+    are gone then), whether all parts came, whether the whole is within the limit."""
+    world, vhost, limit = errand.world, errand.counter.vhost, errand.world.limits.envelope_bytes
+    check_size(len(errand.body), limit)
+    asked = await aside(len(errand.body) > JSON_ASIDE, submission.read, errand.body)
+    _check_organ(asked.organ_from, errand.counter, "/organ_from")
+    earlier = world.store.find_submission(errand.origin, None, asked.content_sha256)
+    if earlier is not None:
+        await world.store.reply(errand.reply(earlier), errand.now)
+        return
+    check_size(asked.size * 4 // 3, limit)
+    if asked.parts:
+        await errand.counter.parts.earlier()
+        submission.check_parts(asked, world.store.uploads(vhost, asked.parts))
+    parts = {digest: world.store.blob(digest) for digest in asked.parts}
+    heavy = asked.size > JSON_ASIDE
+    document = await aside(heavy, submission.assemble, asked, _names(world), parts)
+    try:
+        _log_hints(document)
+        await outbox.submit(
+            document,
+            world=world,
+            now=errand.now,
+            origin=errand.origin,
+            reply=errand.reply,
+            content_sha256=asked.content_sha256,
+        )
+    except SubmissionRefused as refused:
+        raise submission.placed(refused) from refused
+    await world.store.drop_uploads(vhost, asked.parts)
+
+
+def _names(world: World) -> Callable[[str], str]:
+    def name(organ_id: str) -> str:
+        organ = world.directory.find(organ_id)
+        return organ.name if organ and not organ.closed else ""
+
+    return name
+
+
+def _check_organ(organ_id: str, counter: Counter, pointer: str) -> None:
+    if organ_id not in counter.organs:
         raise SubmissionRefused(
             "E-AUT-001",
             "Văn thư này không gửi thay cho cơ quan đó",
             "This mailroom may not send for that organ",
-            detail=f"{document.sender.organ_id}; được phép: {', '.join(sorted(counter.organs))}",
-            pointer="MessageHeader/From/OrganId",
+            detail=f"{organ_id}; được phép: {', '.join(sorted(counter.organs))}",
+            pointer=pointer,
         )
-    await outbox.submit(document, world=world, now=now, origin=origin, reply=reply)
 
 
 def read_submission(body: bytes, limit: int) -> Document:
@@ -182,13 +273,7 @@ def read_submission(body: bytes, limit: int) -> Document:
         SubmissionRefused: E-FMT-001 not XML or not edXML, E-FMT-003 a status instead of a
             document, E-SIZ-001 over the limit (bytes).
     """
-    if len(body) > limit:
-        raise SubmissionRefused(
-            "E-SIZ-001",
-            "Văn bản vượt quá dung lượng cho phép",
-            "The document is over the size limit",
-            detail=f"{len(body):,} byte; giới hạn {limit:,} byte",
-        )
+    check_size(len(body), limit)
     try:
         message, findings = edxml.read(body, repair=True)
     except Malformed as malformed:
@@ -208,81 +293,95 @@ def read_submission(body: bytes, limit: int) -> Document:
         )
     for finding in findings:
         log.info("finding", code=finding.code, line=finding.line, element=finding.element)
-    for hint in hints(message):
-        log.warning("may_be_secret", code="W-SEC-001", element=hint.element)
+    _log_hints(message)
     return message
 
 
-async def _take_status(
-    incoming: MailroomIncoming,
-    counter: Counter,
-    origin: Origin,
-    reply: Callable[[Submitted], MailroomMessage],
-    world: World,
-    now: datetime,
-) -> None:
-    _check_form(incoming, "application/json")
-    asked = _status_report(incoming.body)
-    await receipts.report(
-        asked["tracking_id"],
-        asked["code"],
-        note=asked.get("note", ""),
-        staff=asked.get("staff"),
-        organs=counter.organs,
-        origin=origin,
-        reply=reply,
-        world=world,
-        now=now,
+def _log_hints(document: Document) -> None:
+    for hint in hints(document):
+        log.warning("may_be_secret", code="W-SEC-001", element=hint.element)
+
+
+async def _take_status(errand: Errand) -> None:
+    check_form(errand.form, JSON)
+    asked = _status_report(errand.body)
+    try:
+        await receipts.report(
+            asked.tracking_id,
+            asked.code,
+            note=asked.note,
+            staff=asked.staff,
+            organs=errand.counter.organs,
+            origin=errand.origin,
+            reply=errand.reply,
+            world=errand.world,
+            now=errand.now,
+        )
+    except SubmissionRefused as refused:
+        refused.pointer = f"/{refused.pointer}" if refused.pointer else ""
+        raise
+
+
+async def _take_recall(errand: Errand) -> None:
+    check_form(errand.form, JSON)
+    await recall.ask(
+        **recall.wish(errand.body),
+        organs=errand.counter.organs,
+        origin=errand.origin,
+        reply=errand.reply,
+        world=errand.world,
+        now=errand.now,
     )
 
 
-def _status_report(body: bytes) -> Mapping[str, Any]:
-    """Parse a status.report.v1: {tracking_id, code, note?, staff?: {name, department, ...}}."""
+@dataclass(frozen=True, slots=True)
+class StatusAsked:
+    """A status.report.v1 that was read."""
+
+    tracking_id: str
+    code: str
+    note: str
+    staff: Mapping[str, str]
+
+
+def _status_report(body: bytes) -> StatusAsked:
+    """Read a status.report.v1: {tracking_id, code, note?, staff?: {name, department, ...}}."""
+    faults: list[tuple[str, str]] = []
     try:
-        asked = json.loads(body)
-    except ValueError as bad:
-        raise _bad_report("", f"không phải JSON: {bad}") from bad
-    if not isinstance(asked, dict):
-        raise _bad_report("", "phải là một đối tượng JSON")
-    for key in ("tracking_id", "code"):
-        if not isinstance(asked.get(key), str) or not asked[key]:
-            raise _bad_report(key, "phải là một chuỗi khác rỗng")
-    if not isinstance(asked.get("note", ""), str):
-        raise _bad_report("note", "phải là một chuỗi")
-    staff = asked.get("staff", {})
-    if not isinstance(staff, dict) or not all(isinstance(value, str) for value in staff.values()):
-        raise _bad_report("staff", "phải là đối tượng gồm name, department, phone, email")
+        form = Form.of(body, faults)
+    except NotJson as bad:
+        raise _bad_report([("", f"không phải JSON / not JSON: {bad}")]) from bad
+    staff = form.inner("staff")
+    asked = StatusAsked(
+        tracking_id=form.text("tracking_id", required=True),
+        code=form.text("code", required=True),
+        note=form.text("note"),
+        staff={name: staff.text(name) for name in STAFF if staff.has(name)},
+    )
+    staff.close()
+    form.close()
+    if faults:
+        raise _bad_report(faults)
     return asked
 
 
-def _bad_report(pointer: str, detail: str) -> SubmissionRefused:
+def _bad_report(faults: list[tuple[str, str]]) -> SubmissionRefused:
+    pointer, what = faults[0]
     return SubmissionRefused(
         "E-FMT-004",
         "Báo cáo trạng thái sai dạng",
         "Malformed status report",
-        detail=detail,
+        detail=f"{pointer or '/'}: {what}",
         pointer=pointer,
+        errors=faults,
     )
 
 
-def _check_form(incoming: MailroomIncoming, content_type: str) -> None:
-    if incoming.content_encoding not in ("", "identity", "utf-8"):
-        raise SubmissionRefused(
-            "E-FMT-005",
-            "content_encoding không được hỗ trợ",
-            "content_encoding is not supported",
-            detail=incoming.content_encoding,
-            pointer="properties/content_encoding",
-        )
-    given = incoming.content_type.partition(";")[0].strip().lower()
-    if given not in ("", content_type):
-        raise SubmissionRefused(
-            "E-FMT-006",
-            "content_type không đúng",
-            "Unexpected content_type",
-            detail=f"{given}; cần {content_type}",
-            pointer="properties/content_type",
-        )
+_TAKERS: Mapping[str, Callable[[Errand], Awaitable[None]]] = {
+    SUBMIT_DOCUMENT: _take_document,
+    SUBMIT_STATUS: _take_status,
+    SUBMIT_RECALL: _take_recall,
+}
 
 
 async def hand_over(

@@ -56,6 +56,7 @@ async def submit(
     now: datetime,
     origin: Origin | None = None,
     reply: Reply | None = None,
+    content_sha256: str = "",
     sign_with: RemoteKey | None = None,
     sign_within: timedelta | None = None,
     contents: Sequence[large.Opener] = (),
@@ -72,6 +73,8 @@ async def submit(
         now: aware UTC.
         origin: the mailroom's key of this submission.
         reply: makes the answer to the mailroom, queued in the same transaction.
+        content_sha256: digest of what was submitted when that was not the document itself, as a
+            JSON submission; "" means of the document.
         sign_with: a key elsewhere that is to sign, instead of the organ's usual way.
         sign_within: how long its signature may take, instead of `limits.signing_wait`.
         contents: opens the files of attachments that are `stored`, in their order: such a document
@@ -86,7 +89,8 @@ async def submit(
     away = sign_with or world.remote.get(document.sender.organ_id)
     if away is not None:  # one that nobody signed in time must not stand in the way
         await remote.expire(world=world, now=now)
-    size, digest = await aside(is_heavy_document(document), _measured, document)
+    size, measured = await aside(is_heavy_document(document), _measured, document)
+    digest = content_sha256 or measured
     stored = large.is_large(document)
     if stored and (earlier := _earlier(document, digest, origin, world)) is not None:
         if reply is not None:

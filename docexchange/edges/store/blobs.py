@@ -54,7 +54,10 @@ _LINKED = tuple(
             _b.c.id,
             [
                 one.c.blob_id
-                for one in (tables.submissions, tables.arrivals, tables.receipts, tables.parked)
+                for one in (
+                    *(tables.submissions, tables.arrivals, tables.receipts),
+                    *(tables.parked, tables.uploads),
+                )
             ],
         ),
         (_b.c.sha256, [tables.kept.c.blob, tables.mailroom_messages.c.blob]),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BindParameter, bindparam, delete, select, tuple_
 
-from . import blobs, tables
+from . import blobs, tables, uploads
 from .database import Query, micros
 from .transaction import Transaction
 
@@ -37,8 +37,9 @@ _OLD_ATTEMPTS = Query(
 
 
 def forget(transaction: Transaction, now: datetime) -> int:
-    """Drop content never linked, and old origins, attempts and confirmed messages."""
+    """Drop content never linked, unused parts, and old origins, attempts and confirmed messages."""
     dropped = blobs.sweep_orphans(transaction, now, STEP_ROWS)
+    dropped += uploads.sweep(transaction, now)
     for query, span in (
         (_OLD_ORIGINS, ORIGIN_FOR),
         (_OLD_MESSAGES, MESSAGE_FOR),

@@ -5,7 +5,7 @@ journal line in the same transaction. Reads run on a connection of the calling t
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
-    handover blobs streams parts journal forgetting views naming
+    handover uploads blobs streams parts journal forgetting views naming
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -13,7 +13,7 @@ The daemon holds a lock beside the database for life; the command line works nex
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,7 @@ from . import (
     signings,
     streams,
     submissions,
+    uploads,
     views,
 )
 from . import (
@@ -81,7 +82,7 @@ from . import (
 from .database import Connection
 from .migrations import bring_up
 from .storelock import StoreLock
-from .transaction import Node
+from .transaction import Node, Transaction
 from .writer import WINDOW, Writer
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ GIB = 1024**3  # bytes
 
 def _no_crash(point: str) -> None:
     """Die nowhere."""
+
+
+def _drop_upload(vhost: str, sha256: str, work: Transaction) -> int:
+    return uploads.drop(work, vhost, sha256)
 
 
 class SqlStore:
@@ -426,6 +431,23 @@ class SqlStore:
     # -- mailrooms --------------------------------------------------------------------------
     async def reply(self, message: MailroomMessage, now: datetime) -> None:
         await self._writer.write("reply", lambda work: work.post(message, now))
+
+    async def keep_upload(
+        self, vhost: str, sha256: str, data: bytes, now: datetime, quota: int
+    ) -> bool:
+        if not uploads.has_room(self._reader, vhost, sha256, len(data), now, quota):
+            return False  # before any of it is written
+        await self._write_large(sha256, data, now)
+        return await self._writer.write(
+            "keep_upload", lambda work: uploads.keep(work, vhost, sha256, data, now, quota)
+        )
+
+    def uploads(self, vhost: str, digests: Collection[str]) -> Mapping[str, int]:
+        return uploads.sizes(self._reader, vhost, digests)
+
+    async def drop_uploads(self, vhost: str, digests: Collection[str]) -> None:
+        for digest in digests:
+            await self._writer.write("drop_upload", partial(_drop_upload, vhost, digest))
 
     def mailroom_due(
         self, vhost: str, after: int, limit: int, *, large: bool = False

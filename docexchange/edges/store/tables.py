@@ -11,6 +11,7 @@
     kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
     part_groups                      large envelopes of which some parts came
     mailroom_messages                what a mailroom is to get, until the broker has confirmed it
+    uploads                          parts of attachments that came ahead of their document
     journal                          append-only, hash-chained
 
 Times are integer microseconds since 1970 UTC, truth values 0 or 1, digests lower-case hex: every
@@ -462,6 +463,18 @@ Index(
     sqlite_where=UNSENT,
 )
 Index("mailroom_messages_sent", mailroom_messages.c.sent_at, sqlite_where=CONFIRMED)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("vhost", Text, primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    _int("size"),
+    Column("blob_id", BigInteger, ForeignKey("blobs.id"), nullable=False),
+    _int("at"),
+)
+Index("uploads_at", uploads.c.at)
+Index("uploads_blob", uploads.c.blob_id)
 
 journal = Table(
     "journal",

@@ -81,9 +81,10 @@ def test_a_problem_reply(retryable: bool) -> None:
     assert (message.routing_key, message.message_id) == ("reply.problem", "P1")
     assert body(message) == {
         "type": "urn:docexchange:problem:E-RTE-001",
-        "title": "Không có",
-        "title_en": "Unknown",
-        "detail": "H99",
+        "title": "Không có cơ quan nhận này trong danh mục",
+        "title_en": "Recipient not in the directory",
+        "detail": "Không có: H99",
+        "detail_en": "Unknown: H99",
         "code": "E-RTE-001",
         "retryable": retryable,
         "retry_after_s": 30 if retryable else None,

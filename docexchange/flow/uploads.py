@@ -1,0 +1,83 @@
+"""Parts of attachments that a mailroom sends ahead of the document that lists them.
+
+    take_part   one submit.part -> store.keep_upload      COMMIT == kept, for a day
+
+A part is known by its SHA-256: parts come in any order and any number of times, and the same part
+may serve several documents. A part that is kept is not answered; one that is refused is answered
+with a problem. The document then lists the digests of its parts in order (`submission`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..core.errors import SubmissionRefused
+from ..core.ports import MailroomIncoming
+from ..core.problems import PROBLEMS
+from ..core.world import World
+from .offload import DIGEST_BYTES, aside
+
+SHA256_HEADER = "x-sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """Parts of a mailroom that came and are being stored: a document that came after them waits
+    until they are."""
+
+    _parts: set[asyncio.Future[None]] = field(default_factory=set)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """While this lasts, one more part is in hand."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._parts.add(done)
+        try:
+            yield
+        finally:
+            self._parts.discard(done)
+            done.set_result(None)
+
+    async def earlier(self) -> None:
+        """Wait for those in hand now."""
+        if self._parts:
+            await asyncio.wait(set(self._parts))
+
+
+async def take_part(incoming: MailroomIncoming, vhost: str, *, world: World, now: datetime) -> None:
+    """Keep one part; when this returns it is on disk.
+
+    Raises:
+        SubmissionRefused: E-SIZ-001 too large, E-PRT-002 not what its x-sha256 says, E-PRT-003 the
+            quota is full; nothing was kept.
+        StoreError: nothing was kept.
+    """
+    body, limits = incoming.body, world.limits
+    if len(body) > limits.upload_part_bytes:
+        detail = f"{len(body):,} byte; {limits.upload_part_bytes:,} (limits.upload_part_bytes)"
+        raise _refused("E-SIZ-001", detail, "")
+    said = incoming.headers.get(SHA256_HEADER)
+    said = said.decode("ascii", "replace") if isinstance(said, bytes) else said
+    found = await aside(len(body) > DIGEST_BYTES, _sha256, body)
+    if said != found:
+        detail = f"{SHA256_HEADER}: {str(said)[:64]}; nội dung là / the content is {found}"
+        raise _refused("E-PRT-002", detail, f"headers/{SHA256_HEADER}")
+    if not await world.store.keep_upload(vhost, found, body, now, limits.upload_quota):
+        detail = f"{limits.upload_quota:,} byte (limits.upload_quota)"
+        raise _refused("E-PRT-003", detail, "")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _refused(code: str, detail: str, pointer: str) -> SubmissionRefused:
+    known = PROBLEMS[code]
+    return SubmissionRefused(
+        code, known.vi, known.en, detail=detail, pointer=pointer, retryable=known.again
+    )
