@@ -20,6 +20,7 @@ ALLOWED = {
     "docexchange.edges": {"docexchange.edges", "docexchange.core", "envelopes", "keys"},
     "docexchange.config": {"docexchange.core", "docexchange.edges", "envelopes", "keys"},
     "docexchange.log": set(),
+    "docexchange.contract": set(),
     "docexchange.compose": {
         *("docexchange.config", "docexchange.core", "docexchange.edges", "keys"),
     },
@@ -32,6 +33,7 @@ ALLOWED = {
     },
     "docexchange.cli": {
         *("docexchange", "docexchange.cli", "docexchange.compose", "docexchange.config"),
+        "docexchange.contract",
         *("docexchange.core", "docexchange.daemon", "docexchange.demo", "docexchange.edges"),
         *("docexchange.flow", "docexchange.log", "envelopes", "keys"),
     },

@@ -23,6 +23,7 @@ from docexchange.flow import inbox, keeper, outbox
 from envelopes.model import Document
 from envelopes.pack import new_document
 from keys.signer import Signer
+from tests.contract import Watch, messages_in
 from tests.fakes import FakeAxis, FakeClock, Faults
 from tests.pki import AT, P256
 
@@ -64,7 +65,7 @@ class Node:
         self, name: str, organs: tuple[str, ...], path: Path, theatre: Theatre, template: Path
     ) -> None:
         self.name, self.organs = name, organs
-        self._path, self._theatre = path, theatre
+        self.path, self._theatre = path, theatre
         shutil.copy(template, path)
         self.crash_at = ""
         self.crashes = 0
@@ -74,7 +75,7 @@ class Node:
     def _open(self) -> None:
         theatre = self._theatre
         self.store = SqlStore.open(
-            self._path,
+            self.path,
             exclusive=True,
             node=self.name,
             mailroom_of=lambda organ: f"mr-{organ}" if self.mailroom else None,
@@ -158,8 +159,13 @@ class Theatre:
         }
 
     def close(self) -> None:
+        """End the play; every message that a mailroom got or was to get fits the contract."""
+        watch = Watch()
         for node in self.nodes.values():
             node.store.close()
+            for message in messages_in(node.path):
+                watch.delivered(message)
+        assert not watch.faults, watch.faults[:3]
 
     async def send(self, number: int, to: tuple[str, ...], sender: str = "H05") -> str:
         """Submit a document; returns its tracking id."""

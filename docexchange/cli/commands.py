@@ -37,6 +37,7 @@ NOUNS = (
     "lint",
     "extract",
     "codes",
+    "contract",
     "keys",
 )
 

@@ -82,6 +82,13 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "The mailroom's quota of parts that no document used yet is full",
         again=True,
     ),
+    "E-RCL-001": Problem("Thu hồi phải có lý do", "A recall needs its reason"),
+    "E-RCL-002": Problem(
+        "Văn bản không được gửi tới cơ quan này", "The document was not sent to that organ"
+    ),
+    "E-RCL-003": Problem(
+        "Yêu cầu thu hồi sai dạng", "Malformed recall request; errors names every place"
+    ),
     "E-RTE-001": Problem(
         "Không có cơ quan nhận này trong danh mục", "Recipient not in the directory"
     ),
@@ -89,7 +96,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "Mã định danh cơ quan nhận đã đóng",
         "Recipient's code is closed, by the directory or by decree; the successor is named",
     ),
-    "E-RTE-004": Problem("Văn bản phải có nơi nhận", "No recipient, or too many"),
+    "E-RTE-004": Problem("Văn bản phải có nơi nhận", "No recipient, or too many, or their addresses make more elements than a receiver takes"),
     "E-SEC-001": Problem(
         "Văn bản có nội dung bí mật nhà nước không được gửi qua hệ thống này",
         "State-secret classification (QĐ 28 Art 1.2): nothing was stored",

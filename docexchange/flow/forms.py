@@ -66,7 +66,8 @@ class Form:
         self.faults.append((self.place(name), what))
 
     def has(self, name: str) -> bool:
-        """Whether a member is there."""
+        """Whether a member is there, be it null."""
+        self._asked.add(name)
         return name in self.members
 
     def text(self, name: str, *, required: bool = False, pattern: str = "", form: str = "") -> str:

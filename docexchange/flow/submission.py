@@ -299,8 +299,8 @@ def _file(form: Form) -> File:
 
 def _decoded(form: Form) -> bytes:
     text = form.members.get("base64")
-    form.text("base64")  # a fault if it is no string
     if not isinstance(text, str):
+        form.fault("base64", "phải là một chuỗi / must be a string")
         return b""
     try:
         return pybase64.b64decode(text, validate=True)

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from docexchange.core.model import MailroomMessage
 from docexchange.demo.rabbitmq import Node, find_server
+from docexchange.edges.mailroom import Mailrooms, Submitted
 from docexchange.edges.permissions import definitions
 from docexchange.edges.topology import axis_topology, mailroom_topology
+from tests.contract import Watch
 from tests.live.rig import AXIS, MAILROOMS, MAX_MESSAGE, NODES, ORGANS, fresh
 
 
@@ -28,6 +31,31 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     )
     with node:
         yield node
+
+
+@pytest.fixture(autouse=True)
+def watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
+    """Every message between a node of this process and its mailrooms is held against the contract.
+
+    The marker `off_contract` is for tests of the wire alone, whose messages mean nothing.
+    """
+    seeing = Watch()
+    publish, receive = Mailrooms.publish, Mailrooms.receive
+
+    async def watched_publish(self: Mailrooms, message: MailroomMessage) -> None:
+        seeing.delivered(message)
+        await publish(self, message)
+
+    async def watched_receive(self: Mailrooms) -> Submitted:
+        message = await receive(self)
+        seeing.submitted(message)
+        return message
+
+    monkeypatch.setattr(Mailrooms, "publish", watched_publish)
+    monkeypatch.setattr(Mailrooms, "receive", watched_receive)
+    yield seeing
+    if request.node.get_closest_marker("off_contract") is None:
+        assert not seeing.faults, seeing.faults[:3]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from docexchange.demo.rabbitmq import Node
 from docexchange.edges.mailroom import Mailrooms
 from tests.live.rig import MAX_MESSAGE, ORGANS, PASSWORD, SOON, mailroom_url
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.off_contract]  # the wire alone: bodies mean nothing
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from docexchange.core.errors import Deferred
 from docexchange.core.model import MailroomMessage
 from docexchange.flow import mailroom
 from envelopes import edxml
+from tests.contract import Watch
 from tests.theatre import Node, Theatre, document
 
 COUNTER = mailroom.Counter("mr-H05", frozenset({"H05"}))
@@ -69,6 +70,10 @@ async def take(theatre: Theatre, message: Message, counter: mailroom.Counter = C
     reply = replies[-1]
     assert reply.correlation_id == message.message_id
     assert reply.body is not None
+    watch = Watch()
+    watch.submitted(message)
+    watch.delivered(reply)
+    assert not watch.faults
     return json.loads(reply.body)
 
 

@@ -265,6 +265,7 @@ async def test_gzip(theatre: Theatre, node: Node) -> None:
         (gzip.compress(b"{}") + b"x", "E-FMT-007"),
         (b"", "E-FMT-007"),
     ],
+    ids=["bomb", "cut", "more after it", "empty"],
 )
 async def test_a_bad_gzip(theatre: Theatre, node: Node, body: bytes, code: str) -> None:
     asked = message({}, content_encoding="gzip")
