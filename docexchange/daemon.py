@@ -1,9 +1,9 @@
 """The composition root: builds the edges, runs the loops, orders the shutdown.
 
 Loops in one task group: *sender*, *receiver*, *keeper*, and per mailroom *desk* (takes) and
-*porter* (hands over; a second one carries what is large, so that nothing waits behind it). Only
-bugs and StoreError end the group; the supervisor then restarts the process, and the store is the
-memory.
+*porter* (hands over; a second one carries what is large, so that nothing waits behind it); one more
+for each *echo* organ. Only bugs and StoreError end the group; the supervisor then restarts the
+process, and the store is the memory.
 
 Stopping (SIGTERM): take nothing new, finish and commit what is in hand, close the broker, then
 the store.
@@ -30,7 +30,8 @@ from .edges.axis import Axis
 from .edges.clock import WallClock
 from .edges.mailroom import Mailrooms
 from .edges.store import SqlStore
-from .flow import inbox, keeper, mailroom
+from .flow import echo, inbox, keeper, mailroom
+from .flow.echo import Echo
 from .flow.outbox import Sender
 from .flow.parts import LargePorter
 
@@ -53,6 +54,7 @@ class Daemon:
     clock: Clock
     axis: Axis
     mailrooms: Mailrooms | None
+    echoes: tuple[Echo, ...] = ()
 
     def __post_init__(self) -> None:
         outstanding = self.config.axis.outstanding_confirms
@@ -83,6 +85,7 @@ class Daemon:
                 group.create_task(self._send()),
                 group.create_task(self._receive(group)),
                 group.create_task(self._keep()),
+                *(group.create_task(self._echo(one)) for one in self.echoes),
             ]
             if self.mailrooms is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
@@ -143,6 +146,13 @@ class Daemon:
             except Deferred as deferred:
                 log.error("cannot_sign", why=str(deferred))
             await asyncio.sleep(KEEP_EVERY)
+
+    async def _echo(self, one: Echo) -> None:
+        log.warning("echo_organ", organ=one.organ, variant=one.variant.value)
+        while True:
+            await asyncio.sleep(POLL)
+            arrivals = self.store.arrivals(echo.LOOKED_AT, one.organ)
+            await echo.turn(one, arrivals, world=self.world, now=self.clock.now())
 
     def _mailroom_loops(
         self, group: asyncio.TaskGroup, mailrooms: Mailrooms
@@ -208,8 +218,13 @@ async def _soon(event: asyncio.Event) -> None:
             await event.wait()
 
 
-async def serve(config: Config, stop: asyncio.Event) -> None:
+async def serve(config: Config, stop: asyncio.Event, *, echoes: tuple[Echo, ...] = ()) -> None:
     """Run a node until `stop` is set.
+
+    Args:
+        config: its settings.
+        stop: set to end it.
+        echoes: organs of ours that answer every document by themselves.
 
     Raises:
         ConfigError, StoreBusy: at the start; nothing was changed.
@@ -227,7 +242,7 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
     ) as store:
         world = build_world(config, store, clock)
         daemon = Daemon(
-            config, world, store, clock, _axis(config, world), _mailrooms(config, world)
+            config, world, store, clock, _axis(config, world), _mailrooms(config, world), echoes
         )
         running.append(daemon)
         await daemon.run(stop)

@@ -56,7 +56,7 @@ class Seen:
             "correlation_id": message.correlation_id,
         }
         return cls(
-            QUEUES[message.routing_key.partition(".")[0]],
+            QUEUES.get(message.routing_key.partition(".")[0], message.routing_key),
             {name: value for name, value in properties.items() if value},
             message.headers,
             message.body or b"",
@@ -81,7 +81,7 @@ def faults(seen: Seen) -> list[str]:
 
 
 def _message(seen: Seen) -> dict[str, Any] | None:
-    """By its channel and type; two have the same type and are told apart by content type."""
+    """By its channel and type; those of one type are told apart by content type."""
     candidates = [one for one in _channels().get(seen.channel, []) if _fits(one, seen.properties)]
     return candidates[0] if candidates else None
 
@@ -89,9 +89,8 @@ def _message(seen: Seen) -> dict[str, Any] | None:
 def _fits(message: dict[str, Any], properties: Mapping[str, Any]) -> bool:
     given = str(properties.get("content_type", "application/xml")).partition(";")[0].strip()
     same_type = properties.get("type", message["name"]) == message["name"]
-    return same_type and (
-        message["name"] != "document.submit.v1" or given.lower() == message["contentType"]
-    )
+    shared = message["name"] in ("document.submit.v1", "document.deliver.v1")
+    return same_type and (not shared or given.lower() == message["contentType"])
 
 
 @cache
@@ -134,7 +133,7 @@ def messages_in(store: Path) -> list[MailroomMessage]:
     raw = sqlite3.connect(store)
     rows = raw.execute(
         "SELECT vhost, routing_key, message_id, type, content_type, headers, body,"
-        " coalesce(blob, ''), correlation_id FROM mailroom_messages"
+        " coalesce(blob, ''), correlation_id FROM mailroom_messages WHERE large = 0"
     ).fetchall()
     raw.close()
     return [

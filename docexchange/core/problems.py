@@ -96,7 +96,10 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "Mã định danh cơ quan nhận đã đóng",
         "Recipient's code is closed, by the directory or by decree; the successor is named",
     ),
-    "E-RTE-004": Problem("Văn bản phải có nơi nhận", "No recipient, or too many, or their addresses make more elements than a receiver takes"),
+    "E-RTE-004": Problem(
+        "Văn bản phải có nơi nhận",
+        "No recipient, or too many, or their addresses make more elements than a receiver takes",
+    ),
     "E-SEC-001": Problem(
         "Văn bản có nội dung bí mật nhà nước không được gửi qua hệ thống này",
         "State-secret classification (QĐ 28 Art 1.2): nothing was stored",

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from docexchange.config import Config, load
+from docexchange.daemon import serve
 from docexchange.demo.rabbitmq import Node
 from docexchange.edges.link import connect
 from docexchange.edges.permissions import MailroomLogin, NodeLogin
 from docexchange.edges.topology import Topology, apply
+from docexchange.flow.echo import Echo
+from keys.certificates import load_pem
+from keys.demo_ca import demo_ca
 
 AXIS = "axis"
 ORGANS = {"H05": ["H05", "H05.12.03"], "H13": ["H13"]}
@@ -25,6 +36,49 @@ def node_url(rabbit: Node, node: str, vhost: str = AXIS) -> str:
 def mailroom_url(rabbit: Node, name: str) -> str:
     """Address of a mailroom's vhost with its own login."""
     return rabbit.url(f"mailroom-{name}", PASSWORD, f"mr-{name}")
+
+
+@contextlib.asynccontextmanager
+async def exchange(folder: Path, rabbit: Node, *echoes: Echo) -> AsyncIterator[dict[str, Config]]:
+    """The nodes of this axis, real and in this process, each serving the organ of its name with a
+    mailroom; `rabbit` has an empty axis and empty mailrooms."""
+    names = list(ORGANS)
+    for name, data in demo_ca({o: o for o in names}, now=datetime.now(UTC), key="p256").items():
+        path = folder / "keys" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(data)
+    issuer = load_pem((folder / "keys/issuing.pem").read_bytes())[0].fingerprint
+    (folder / "directory.toml").write_text(
+        "".join(
+            f'[organs."{name}"]\nname = "{name}"\nnode = "{name}"\n'
+            f'subject_rule = true\nissuers = ["{issuer}"]\n'
+            for name in names
+        )
+    )
+    configs = {name: load(_config(folder, rabbit, name)) for name in names}
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for name, config in configs.items():
+            own = tuple(echo for echo in echoes if echo.organ == name)
+            group.create_task(serve(config, stop, echoes=own))
+        try:
+            yield configs
+        finally:
+            stop.set()
+
+
+def _config(folder: Path, rabbit: Node, name: str) -> Path:
+    path = folder / f"{name}.toml"
+    path.touch(mode=0o600)
+    path.write_text(
+        f'[node]\nid = "{name}"\ndata = "{name}"\ndirectory = "directory.toml"\n'
+        f'trust = "keys/root.pem"\n[axis]\nurl = "{node_url(rabbit, name)}"\n'
+        f'[mailroom]\nurl = "{rabbit.url(f"node-{name}", PASSWORD, "").rstrip("/")}"\n'
+        f'[organs."{name}"]\nkey = "keys/{name}/key.pem"\nchain = "keys/{name}/chain.pem"\n'
+        f'mailroom = "mr-{name}"\n'
+    )
+    return path
 
 
 async def fresh(rabbit: Node, vhost: str, topology: Topology) -> None:
