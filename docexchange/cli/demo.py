@@ -38,6 +38,16 @@ def demo(
             "--keep", help=say("để các nút chạy tới khi Ctrl-C", "keep the nodes until Ctrl-C")
         ),
     ] = False,
+    echo: Annotated[
+        bool,
+        typer.Option(
+            "--echo",
+            help=say(
+                "không diễn: một văn thư cho bạn thử phần mềm, và cơ quan tự trả lời",
+                "no story: a mailroom to try your program on, and organs that answer by themselves",
+            ),
+        ),
+    ] = False,
     broker: Annotated[
         str,
         typer.Option(
@@ -66,9 +76,14 @@ def demo(
     ] = None,
 ) -> int:
     """Play it. The folder stays, with logs, stores and exported envelopes."""
-    from ..demo.play import SAMPLE, play_in
+    from ..demo.play import SAMPLE, partner, play, run_in
 
     place = folder or Path(tempfile.mkdtemp(prefix="docexchange-demo-"))
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     chosen = [path.resolve() for path in files or [SAMPLE]]
-    return play_in(place.resolve(), chosen, lang=spoken(), keep=keep, broker=broker, api=broker_api)
+    place = place.resolve()
+    lang = spoken()
+    if echo:
+        return run_in(place, partner(place, lang=lang, broker=broker, api=broker_api))
+    story = play(place, chosen, lang=lang, keep=keep, broker=broker, api=broker_api)
+    return run_in(place, story)

@@ -10,8 +10,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from .playground import ORGANS, Playground
 from .scenes import SCENES, Stage
@@ -50,10 +51,40 @@ async def play(
             await scene(stage)
         await _conclude(stage, time.monotonic() - begun)
         if keep:
-            await _until_interrupted(stage)
+            await _until_interrupted(story)
     except (SceneFailed, RuntimeError, TimeoutError) as failed:
         print(f"\n✖ {failed or type(failed).__name__}")
         story.line(f"nhật ký: {folder}/*/daemon.log", f"logs: {folder}/*/daemon.log")
+        return 1
+    finally:
+        await place.close()
+    return 0
+
+
+async def partner(folder: Path, *, lang: str, broker: str, api: str) -> int:
+    """Run three nodes for an integrator, until Ctrl-C: H05 is theirs, H13 answers every document
+    by itself, H01 refuses every one.
+
+    Args and returns as `play`.
+    """
+    story = Story(lang)
+    place = Playground(folder, broker, api)
+    try:
+        await place.open()
+        await place.start_node("H05")
+        await place.start_node("H13", options=("--echo", "H13"))
+        await place.start_node("H01", options=("--echo", "H01=reject"))
+        story.heading(
+            "Văn thư H05 là của bạn; H13 tự trả lời mọi văn bản (01, 03, 05, 06), H01 từ chối.",
+            "The mailroom H05 is yours; H13 answers every document (01, 03, 05, 06), H01 refuses.",
+        )
+        print(f"   export MAILROOM_URL='{place.mailroom_url('H05')}'")
+        for command in ("submit deploy/clients/letter.json", "events 6"):
+            print(f"   .venv/bin/python deploy/clients/python/mailroom.py {command}", flush=True)
+        story.line(f"nhật ký: {folder}/*/daemon.log", f"logs: {folder}/*/daemon.log")
+        await _until_interrupted(story)
+    except (RuntimeError, TimeoutError) as failed:
+        print(f"\n✖ {failed or type(failed).__name__}")
         return 1
     finally:
         await place.close()
@@ -106,10 +137,10 @@ async def _conclude(stage: Stage, seconds: float) -> None:
         print(f"   {line}")
 
 
-async def _until_interrupted(stage: Stage) -> None:
-    stage.story.heading(
-        "Ba nút vẫn chạy (--keep). Nhấn Ctrl-C để dừng và dọn sạch.",
-        "The three nodes keep running (--keep). Press Ctrl-C to stop and clean up.",
+async def _until_interrupted(story: Story) -> None:
+    story.heading(
+        "Ba nút vẫn chạy. Nhấn Ctrl-C để dừng và dọn sạch.",
+        "The three nodes keep running. Press Ctrl-C to stop and clean up.",
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -120,15 +151,11 @@ async def _until_interrupted(stage: Stage) -> None:
         loop.remove_signal_handler(number)
 
 
-def play_in(
-    folder: Path, files: Sequence[Path], *, lang: str, keep: bool, broker: str, api: str
-) -> int:
-    """Run `play` on a loop of its own; a signal ends it in order."""
+def run_in(folder: Path, story: Coroutine[Any, Any, int]) -> int:
+    """Run `play` or `partner` on a loop of its own; a signal ends it in order."""
 
     async def run() -> int:
-        task = asyncio.ensure_future(
-            play(folder, files, lang=lang, keep=keep, broker=broker, api=api)
-        )
+        task = asyncio.ensure_future(story)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)

@@ -14,7 +14,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,11 +161,13 @@ class Playground:
         return self.folder / organ / "docexchange.toml"
 
     # -- processes --------------------------------------------------------------------------
-    async def start_node(self, organ: str, crash_at: str = "") -> None:
+    async def start_node(self, organ: str, crash_at: str = "", options: Sequence[str] = ()) -> None:
         """Start a node and wait until it serves.
 
         Args:
+            organ: the organ that it serves.
             crash_at: crash point at which it will kill itself, as `after:accept`.
+            options: more options of `docexchange run`.
 
         Raises:
             RuntimeError: it ended or did not get ready; its log is named.
@@ -175,7 +177,15 @@ class Playground:
         environment = {**os.environ, "DOCEXCHANGE_CRASH_AT": crash_at}
         with log.open("ab") as out:
             process = subprocess.Popen(  # our own interpreter and module
-                [sys.executable, "-m", "docexchange", "run", "-c", str(self.config(organ))],
+                [
+                    sys.executable,
+                    "-m",
+                    "docexchange",
+                    "run",
+                    "-c",
+                    str(self.config(organ)),
+                    *options,
+                ],
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,
@@ -202,12 +212,15 @@ class Playground:
 
     async def open_clerk(self, organ: str) -> Clerk:
         """Connect the mailroom of an organ."""
-        login = _mailroom(organ)
-        url = self.broker.url(login, self._passwords[login], _vhost(organ))
-        clerk = Clerk(organ, url, login)
+        clerk = Clerk(organ, self.mailroom_url(organ), _mailroom(organ))
         await clerk.open()
         self.clerks[organ] = clerk
         return clerk
+
+    def mailroom_url(self, organ: str) -> str:
+        """AMQP URL of an organ's mailroom with its own login: all that an integrator gets."""
+        login = _mailroom(organ)
+        return self.broker.url(login, self._passwords[login], _vhost(organ))
 
     def node_url(self, organ: str) -> str:
         """AMQP URL of the axis with the login of a node: what a forger inside it would have."""

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +19,7 @@ from docexchange.demo.rabbitmq import Node, find_server
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
+ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 240.0  # s; it takes about 40
 
 
@@ -86,6 +88,46 @@ def vhosts(address: str, api: str) -> list[str]:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return [vhost["name"] for vhost in json.load(answer)]
+
+
+def test_an_integrators_first_message(tmp_path: Path) -> None:
+    """`demo --echo` prints all that deploy/clients/README.md tells an integrator to type."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "docexchange", "demo", "--echo", "--dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            told = [process.stdout.readline().strip() for _ in range(5)]
+            _, _, address, submit, events = told
+            url = address.removeprefix("export MAILROOM_URL='").rstrip("'")
+            (accepted,) = follow(submit, url)
+            lines = follow(events.replace("events 6", "events 4"), url)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+        assert process.wait(LIMIT) == 0  # as asked
+    assert accepted["status"] == "accepted"
+    assert [line["data"]["recipients"][0]["code"] for line in lines] == ["", "01", "01", "03"]
+    assert processes_of(tmp_path) == []
+
+
+def follow(line: str, url: str) -> list[dict[str, Any]]:
+    """Run a line that was printed, with this interpreter; the JSON that it prints."""
+    python, *arguments = line.split()
+    assert python == ".venv/bin/python"
+    ended = subprocess.run(
+        [sys.executable, *arguments],
+        env=os.environ | {"MAILROOM_URL": url},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=True,
+    )
+    return [json.loads(one) for one in ended.stdout.splitlines()]
 
 
 def test_an_interrupted_demo_cleans_up(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ const path = require('path');
 const { randomUUID } = require('crypto');
 
 const URL_ = process.env.MAILROOM_URL;
-const LOGIN = decodeURIComponent(new URL(URL_).username);
+const LOGIN = decodeURIComponent(new URL(URL_ || 'set:MAILROOM_URL').username);
 const SECONDS = 30; // to wait for a reply
 const EDXML = 'application/xml';
 const JSON_ = 'application/vnd.docexchange.submission+json';

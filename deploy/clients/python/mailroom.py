@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import aio_pika
 from aio_pika.abc import AbstractChannel
 
-URL = os.environ["MAILROOM_URL"]
+URL = os.environ.get("MAILROOM_URL", "")
 LOGIN = unquote(urlsplit(URL).username or "")
 SECONDS = 30  # to wait for a reply
 EDXML, JSON = "application/xml", "application/vnd.docexchange.submission+json"
@@ -114,6 +114,6 @@ async def main(command: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in ("submit", "receive", "events"):
+    if not URL or sys.argv[1:2] not in (["submit"], ["receive"], ["events"]):
         sys.exit(__doc__)
     sys.exit(asyncio.run(main(*sys.argv[1:])))
