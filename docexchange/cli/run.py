@@ -48,9 +48,9 @@ def run(
     from .. import log
     from ..core.errors import StoreError
 
-    log.setup(verbose=session.current.verbose)
     config = session.load_config()
     echoes = tuple(_echo(text, config) for text in echo or ())
+    log.setup(verbose=session.current.verbose)
     code = Exit.DONE
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
