@@ -12,7 +12,6 @@ document does, and each copy of it is answered again; its answers speak of its o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -39,6 +38,7 @@ from ..core.schedule import lane_of
 from ..core.states import Kind, StatusCode
 from ..core.world import World
 from . import receipts
+from .forms import Form, NotJson
 from .signing import signed
 
 log = structlog.get_logger()
@@ -107,7 +107,7 @@ def recipients(view: DocumentView, reason: str, to: tuple[str, ...]) -> list[Del
     """The deliveries that a recall would be about. Raises as `ask`."""
     if not reason.strip():
         raise SubmissionRefused(
-            "E-RCL-001", "Thu hồi phải có lý do", "A recall needs its reason", pointer="reason"
+            "E-RCL-001", "Thu hồi phải có lý do", "A recall needs its reason", pointer="/reason"
         )
     if view.business == RECALL:
         raise Conflict(
@@ -122,7 +122,7 @@ def recipients(view: DocumentView, reason: str, to: tuple[str, ...]) -> list[Del
             "Văn bản không gửi cho cơ quan này",
             "The document was not sent to that organ",
             detail=f"{', '.join(strange)}; đã gửi cho: {', '.join(known)}",
-            pointer="to",
+            pointer="/to",
         )
     chosen = [known[organ] for organ in dict.fromkeys(to)] if to else list(view.deliveries)
     fresh = [one for one in chosen if one.recall in AGAIN]
@@ -250,29 +250,32 @@ async def bury(arrival: Arrival, receipt: Submission, *, world: World, now: date
 
 def wish(body: bytes) -> dict[str, Any]:
     """Read a recall.request.v1 of a mailroom: {tracking_id, reason, to?: [OrganId]}, as `ask`
-    takes it. Raises SubmissionRefused, E-FMT-004."""
+    takes it. Raises SubmissionRefused, E-RCL-003."""
+    faults: list[tuple[str, str]] = []
     try:
-        asked = json.loads(body)
-    except ValueError as bad:
-        raise _malformed("", f"không phải JSON: {bad}") from bad
-    if not isinstance(asked, dict):
-        raise _malformed("", "phải là một đối tượng JSON")
-    for key in ("tracking_id", "reason"):
-        if not isinstance(asked.get(key), str) or not asked[key]:
-            raise _malformed(key, "phải là một chuỗi khác rỗng")
-    to = asked.get("to", [])
-    if not isinstance(to, list) or not all(isinstance(one, str) for one in to):
-        raise _malformed("to", "phải là một danh sách mã định danh cơ quan")
-    return {"ref": asked["tracking_id"], "reason": asked["reason"], "to": tuple(to)}
+        form = Form.of(body, faults)
+    except NotJson as bad:
+        raise _malformed([("", f"không phải JSON / not JSON: {bad}")]) from bad
+    asked = {
+        "ref": form.text("tracking_id", required=True),
+        "reason": form.text("reason", required=True),
+        "to": form.texts("to"),
+    }
+    form.close()
+    if faults:
+        raise _malformed(faults)
+    return asked
 
 
-def _malformed(pointer: str, detail: str) -> SubmissionRefused:
+def _malformed(faults: list[tuple[str, str]]) -> SubmissionRefused:
+    pointer, what = faults[0]
     return SubmissionRefused(
-        "E-FMT-004",
+        "E-RCL-003",
         "Yêu cầu thu hồi sai dạng",
         "Malformed recall request",
-        detail=detail,
+        detail=f"{pointer or '/'}: {what}",
         pointer=pointer,
+        errors=faults,
     )
 
 

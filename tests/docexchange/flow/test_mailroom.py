@@ -268,10 +268,10 @@ async def test_a_mailroom_recalls_its_document(theatre: Theatre, node: Node) -> 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"{", "E-FMT-004"),
-        (b"[]", "E-FMT-004"),
-        (b'{"tracking_id": "x"}', "E-FMT-004"),
-        (b'{"tracking_id": "x", "reason": "y", "to": "H01"}', "E-FMT-004"),
+        (b"{", "E-RCL-003"),
+        (b"[]", "E-RCL-003"),
+        (b'{"tracking_id": "x"}', "E-RCL-003"),
+        (b'{"tracking_id": "x", "reason": "y", "to": "H01"}', "E-RCL-003"),
         (b'{"tracking_id": "nowhere", "reason": "y"}', "E-REF-001"),
     ],
 )
