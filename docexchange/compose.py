@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -16,6 +15,7 @@ from .config import Config
 from .core.errors import Deferred
 from .core.ports import Clock, Keyring
 from .core.world import World
+from .crashpoints import CRASH_AT, Crash, CrashingKeyring, die_at
 from .edges.directory import TomlDirectory
 from .edges.keyring import OrganKeyring, load_trust
 from .edges.remotekeys import load_remote
@@ -23,7 +23,6 @@ from .edges.store import SqlStore
 from .edges.trial import Trial
 
 CLOCK_BACK = timedelta(minutes=5)  # a clock further behind the journal signs nothing
-CRASH_AT = "DOCEXCHANGE_CRASH_AT"
 
 
 class GuardedKeyring:
@@ -52,7 +51,7 @@ def open_store(
     config: Config,
     *,
     exclusive: bool,
-    crash: Callable[[str], None] = lambda _: None,
+    crash: Crash = lambda _: None,
     committed: Callable[[], None] = lambda: None,
 ) -> SqlStore:
     """Open the store of a node.
@@ -80,18 +79,23 @@ def open_store(
     )
 
 
-def build_world(config: Config, store: SqlStore, clock: Clock) -> World:
-    """Put together what the paths are given.
+def build_world(
+    config: Config, store: SqlStore, clock: Clock, *, crash: Crash | None = None
+) -> World:
+    """Put together what the paths are given; `crash` gives the signers their crash points.
 
     Raises:
         ConfigError, PermissionRefused: of directory, keys or trust; the text names the file.
     """
     trust, _ = load_trust(config.trust)
-    keyring = OrganKeyring.load(config.key_sources, clock.now())
+    keys = OrganKeyring.load(config.key_sources, clock.now())
+    keyring: Keyring = GuardedKeyring(keys, clock, store.last_journal_time())
+    if crash is not None:
+        keyring = CrashingKeyring(keyring, crash)
     return World(
         store=store,
         directory=TomlDirectory.load(config.directory),
-        keyring=GuardedKeyring(keyring, clock, store.last_journal_time()),
+        keyring=keyring,
         trust=trust,
         mailroom_of=config.mailroom_of,
         new_id=lambda: str(ULID()),
@@ -103,15 +107,14 @@ def build_world(config: Config, store: SqlStore, clock: Clock) -> World:
     )
 
 
-def crash_point(config: Config) -> Callable[[str], None]:
+def crash_point(config: Config) -> Crash:
     """The crash point named by DOCEXCHANGE_CRASH_AT, inert unless the config allows it.
 
-    `before:accept` or `after:accept` kills this process (SIGKILL) at the commit of `accept`.
+    Raises:
+        ConfigError: the config allows it, and there is no such point.
     """
-    wanted = os.environ.get(CRASH_AT, "")
+    return die_at(os.environ.get(CRASH_AT, "")) if config.crash_points else _nowhere
 
-    def crash(point: str) -> None:
-        if config.crash_points and point == wanted:
-            os.kill(os.getpid(), signal.SIGKILL)
 
-    return crash
+def _nowhere(_: str) -> None:
+    """Die nowhere."""

@@ -23,9 +23,10 @@ import structlog
 from .compose import build_world, crash_point, open_store
 from .config import Config
 from .core.errors import Deferred
-from .core.ports import Clock, Incoming, MailroomIncoming
+from .core.ports import Broker, Clock, Incoming, MailroomBroker, MailroomIncoming
 from .core.schedule import Lane
 from .core.world import World
+from .crashpoints import Crash, CrashingBroker, CrashingMailrooms
 from .edges.axis import Axis
 from .edges.clock import WallClock
 from .edges.mailroom import Mailrooms
@@ -54,11 +55,17 @@ class Daemon:
     clock: Clock
     axis: Axis
     mailrooms: Mailrooms | None
+    crash: Crash
     echoes: tuple[Echo, ...] = ()
 
     def __post_init__(self) -> None:
         outstanding = self.config.axis.outstanding_confirms
-        self.sender = Sender(self.world, self.axis, self.clock, 2 * outstanding)
+        self.broker: Broker = self.axis
+        self.desks: MailroomBroker | None = self.mailrooms
+        if self.config.crash_points:
+            self.broker = CrashingBroker(self.axis, self.crash)
+            self.desks = self.mailrooms and CrashingMailrooms(self.mailrooms, self.crash)
+        self.sender = Sender(self.world, self.broker, self.clock, 2 * outstanding)
         self.world = replace(self.world, heard=self.sender.heard)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._wakers: list[asyncio.Event] = []
@@ -87,21 +94,25 @@ class Daemon:
                 group.create_task(self._keep()),
                 *(group.create_task(self._echo(one)) for one in self.echoes),
             ]
-            if self.mailrooms is not None:
+            if self.mailrooms is not None and self.desks is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
-                loops += self._mailroom_loops(group, self.mailrooms)
+                loops += self._mailroom_loops(group, self.desks)
             log.info("serving", node=self.config.node, organs=sorted(self.config.organs))
+            self.crash("started")
             await stop.wait()
             log.info("stopping", in_hand=len(self._in_hand))
+            self.crash("stopping:told")
             await self._finish(loops)
             for connection in connections:
                 connection.cancel()
+        self.crash("stopping:connections")
         log.info("stopped")
 
     async def _finish(self, loops: list[asyncio.Task[None]]) -> None:
         for loop in loops:
             loop.cancel()
         await asyncio.wait(loops)
+        self.crash("stopping:loops")
         try:
             async with asyncio.timeout(GRACE):
                 while self._in_hand:
@@ -111,6 +122,7 @@ class Daemon:
             log.warning("left_in_hand", count=len(self._in_hand))
             for task in self._in_hand:
                 task.cancel()
+        self.crash("stopping:drained")
 
     async def _send(self) -> None:
         committed = self._waker()
@@ -124,7 +136,7 @@ class Daemon:
 
     async def _receive(self, group: asyncio.TaskGroup) -> None:
         while True:
-            incoming = await self.axis.receive()
+            incoming = await self.broker.receive()
             self._hold_in_hand(group, self._take(incoming))
 
     async def _take(self, incoming: Incoming) -> None:
@@ -139,12 +151,14 @@ class Daemon:
 
     async def _keep(self) -> None:
         for round_ in itertools.count():
+            self.crash("before:round")
             try:
                 await keeper.keep(world=self.world, now=self.clock.now())
                 if round_ % TIDY_EVERY == 0:
                     await keeper.tidy(world=self.world, now=self.clock.now())
             except Deferred as deferred:
                 log.error("cannot_sign", why=str(deferred))
+            self.crash("after:round")
             await asyncio.sleep(KEEP_EVERY)
 
     async def _echo(self, one: Echo) -> None:
@@ -155,7 +169,7 @@ class Daemon:
             await echo.turn(one, arrivals, world=self.world, now=self.clock.now())
 
     def _mailroom_loops(
-        self, group: asyncio.TaskGroup, mailrooms: Mailrooms
+        self, group: asyncio.TaskGroup, mailrooms: MailroomBroker
     ) -> list[asyncio.Task[None]]:
         counters = {
             vhost: mailroom.Counter(vhost, self.config.organs_of(vhost))
@@ -168,7 +182,10 @@ class Daemon:
         return [group.create_task(self._take_submissions(group, mailrooms, counters)), *porters]
 
     async def _take_submissions(
-        self, group: asyncio.TaskGroup, mailrooms: Mailrooms, counters: dict[str, mailroom.Counter]
+        self,
+        group: asyncio.TaskGroup,
+        mailrooms: MailroomBroker,
+        counters: dict[str, mailroom.Counter],
     ) -> None:
         while True:
             incoming = await mailrooms.receive()
@@ -178,7 +195,7 @@ class Daemon:
     async def _take_submission(self, incoming: MailroomIncoming, counter: mailroom.Counter) -> None:
         await mailroom.take(incoming, counter, world=self.world, now=self.clock.now())
 
-    async def _hand_over(self, vhost: str, mailrooms: Mailrooms) -> None:
+    async def _hand_over(self, vhost: str, mailrooms: MailroomBroker) -> None:
         committed = self._waker()
         while True:
             committed.clear()
@@ -237,15 +254,14 @@ async def serve(config: Config, stop: asyncio.Event, *, echoes: tuple[Echo, ...]
         for daemon in running:
             daemon.committed()
 
-    with open_store(
-        config, exclusive=True, crash=crash_point(config), committed=committed
-    ) as store:
-        world = build_world(config, store, clock)
-        daemon = Daemon(
-            config, world, store, clock, _axis(config, world), _mailrooms(config, world), echoes
-        )
+    crash = crash_point(config)
+    with open_store(config, exclusive=True, crash=crash, committed=committed) as store:
+        world = build_world(config, store, clock, crash=crash if config.crash_points else None)
+        axis, mailrooms = _axis(config, world), _mailrooms(config, world)
+        daemon = Daemon(config, world, store, clock, axis, mailrooms, crash, echoes)
         running.append(daemon)
         await daemon.run(stop)
+    crash("stopping:store")
 
 
 def _axis(config: Config, world: World) -> Axis:

@@ -22,11 +22,13 @@ ALLOWED = {
     "docexchange.log": set(),
     "docexchange.contract": set(),
     "docexchange.compose": {
-        *("docexchange.config", "docexchange.core", "docexchange.edges", "keys"),
+        *("docexchange.config", "docexchange.core", "docexchange.crashpoints"),
+        *("docexchange.edges", "keys"),
     },
+    "docexchange.crashpoints": {"docexchange.core", "keys"},
     "docexchange.daemon": {
         *("docexchange.compose", "docexchange.config", "docexchange.core"),
-        *("docexchange.edges", "docexchange.flow"),
+        *("docexchange.crashpoints", "docexchange.edges", "docexchange.flow"),
     },
     "docexchange.demo": {
         *("docexchange.demo", "docexchange.core", "docexchange.edges", "envelopes", "keys"),
