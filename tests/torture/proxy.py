@@ -133,6 +133,7 @@ class Proxy:
             task.add_done_callback(self._tasks.discard)
         try:
             if self.fault is Fault.BLACK_HOLE:
+                self.struck[Fault.BLACK_HOLE] += 1
                 await self._calm.wait()
             there_reader, there = await asyncio.open_connection(LOOPBACK, self._there)
         except (OSError, asyncio.CancelledError):
