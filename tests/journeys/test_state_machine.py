@@ -123,6 +123,19 @@ class Exchange(RuleBasedStateMachine):
     def turn(self, node: str) -> None:
         self.do(self.theatre.nodes[node].turn())
 
+    @rule(first=st.sampled_from(NODES), lose=st.sampled_from((None, None, *NODES)))
+    def all_turn(self, first: str, lose: str | None) -> None:
+        """Each node takes a turn; then perhaps all is lost that waits for one of them."""
+        for node in (first, *(one for one in NODES if one != first)):
+            self.turn(node)
+        if lose is not None:
+            self.theatre.axis.queues[lose].clear()
+
+    @rule(sender=st.sampled_from(ORGANS), number=st.integers(1, 9))
+    def submit_and_turn(self, sender: str, number: int) -> None:
+        self.submit(sender, number)
+        self.turn(SERVES[sender])
+
     @rule(seconds=SPANS)
     def time_passes(self, seconds: int) -> None:
         self.theatre.clock.advance(timedelta(seconds=seconds))
