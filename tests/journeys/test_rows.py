@@ -1,0 +1,197 @@
+"""Which test answers for which reported failure of a peer system and which row of the attack
+catalogue, sections D and E. A row without a test must say what it waits for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+J, L = "tests/journeys", "tests/live"
+JOURNEYS, PEERS = f"{J}/test_journeys.py", f"{J}/test_peer_failures.py"
+D, LIVE_D_E = f"{J}/test_catalogue_d.py", f"{L}/test_catalogue_d_e.py"
+STORE, MAILROOM = "tests/docexchange/edges/store", "tests/docexchange/flow/test_mailroom.py"
+
+# Row -> its words, and its tests as file::name (the beginning of a name is enough).
+ROWS: dict[str, tuple[str, list[str]]] = {
+    "peer failure 1": (
+        "killed at every step between outbox and receipt: one accepted copy",
+        [
+            "tests/torture/test_torture.py::test_sixty_kills",
+            f"{J}/test_seeds.py::test_a_crash_at_this_commit",
+            f"{J}/test_state_machine.py::test_whatever_happens",
+            f"{STORE}/test_sqlstore.py::test_a_kill_leaves_the_earlier_instant_true",
+        ],
+    ),
+    "peer failure 2": (
+        "a lost receipt is given again as stored; one document in the mailroom",
+        [f"{PEERS}::test_peer_failure_2_"],
+    ),
+    "peer failure 3": (
+        "refused by a wrong receiver, accepted as the same bytes once it is put right",
+        [f"{PEERS}::test_peer_failure_3_"],
+    ),
+    "peer failure 4": (
+        "same id, different bytes: refused as a conflict",
+        [f"{D}::test_d2_", f"{MAILROOM}::test_the_same_message_id_with_other_content"],
+    ),
+    "peer failure 5": (
+        "a receipt after the lifetime counts",
+        [f"{JOURNEYS}::test_a_receipt_after_the_lifetime_still_counts"],
+    ),
+    "peer failure 7": (
+        "the same number in two years: receipts do not cross",
+        [f"{PEERS}::test_peer_failure_7_"],
+    ),
+    "peer failure 11": (
+        "a bad signature is in quarantine and visible, never delivered",
+        [f"{JOURNEYS}::test_a_tampered_copy_is_quarantined"],
+    ),
+    "peer failure 12": (
+        "three of a hundred fail in three ways: only they are sent again",
+        [f"{PEERS}::test_peer_failure_12_"],
+    ),
+    "peer failure 13": (
+        "a thousand recipients, none cut off; a reason of 2,000 characters",
+        [f"{PEERS}::test_peer_failure_13_"],
+    ),
+    "peer failure 18": (
+        "a wrong endpoint put right: queued items take it",
+        [f"{PEERS}::test_peer_failure_18_"],
+    ),
+    "peer failure 21": ("fifty at once: contents not mixed", [f"{PEERS}::test_peer_failure_21_"]),
+    "peer failure 22": (
+        "two ask for work at once: no double send; a second daemon is refused",
+        [f"{PEERS}::test_peer_failure_22_", f"{STORE}/test_sqlstore.py::test_a_second_daemon"],
+    ),
+    "peer failure 23": (
+        "trust replaced while sending; old and new certificate overlap",
+        [
+            f"{PEERS}::test_peer_failure_23_",
+            "tests/envelopes/test_catalogue_b.py::test_b13_",
+        ],
+    ),
+    "peer failure 25": (
+        "a clock ten minutes wrong: no evidence in an impossible order",
+        [f"{PEERS}::test_peer_failure_25_"],
+    ),
+    "peer failure 26": (
+        "case and Unicode forms of codes and names",
+        [f"{PEERS}::test_peer_failure_26_", "tests/docexchange/cli/test_unicode.py::test_"],
+    ),
+    "peer failure 27": (
+        "a decompression bomb is no more than bytes",
+        ["tests/envelopes/test_catalogue_c.py::test_c10_"],
+    ),
+    "peer failure 28": (
+        "a receipt that cannot leave repeats only itself; no receipt of a receipt",
+        [f"{PEERS}::test_peer_failure_28_", f"{D}::test_d10_"],
+    ),
+    "peer failure 29": (
+        "the same submission again: the same tracking id, no error",
+        [f"{MAILROOM}::test_the_same_submission_again_is_a_duplicate"],
+    ),
+    "catalogue D1": ("the same bytes a thousand times", [f"{D}::test_d1_"]),
+    "catalogue D2": ("the same id, other content", [f"{D}::test_d2_"]),
+    "catalogue D3": ("the same id from another agency", [f"{D}::test_d3_"]),
+    "catalogue D4": ("routed to the wrong agency", [f"{D}::test_d4_"]),
+    "catalogue D5": ("shifted signing times", [f"{D}::test_d5_"]),
+    "catalogue D6": (
+        "downgrade: unsigned, SHA-1, plain AMQP",
+        [f"{D}::test_d6_", "tests/docexchange/test_config.py::test_addresses"],
+    ),
+    "catalogue D7": ("forged receipts", [f"{D}::test_d7_"]),
+    "catalogue D8": (
+        "a receipt of another recipient",
+        [f"{JOURNEYS}::test_a_receipt_of_another_recipient"],
+    ),
+    "catalogue D9": (
+        "receipts lost, doubled, reordered",
+        [f"{J}/test_seeds.py::test_a_random_day", f"{J}/test_state_machine.py::test_whatever"],
+    ),
+    "catalogue D10": ("receipts are never receipted", [f"{D}::test_d10_"]),
+    "catalogue D11": ("header injection", [f"{LIVE_D_E}::test_d11_"]),
+    "catalogue D12": (
+        "log injection",
+        ["tests/docexchange/test_log.py::test_what_a_stranger_wrote_cannot_make_a_line"],
+    ),
+    "catalogue D13": (
+        "secrets in logs",
+        [
+            "tests/docexchange/test_log.py::test_passwords_are_masked",
+            "tests/docexchange/test_config.py::test_a_config_never_shows_its_password",
+        ],
+    ),
+    "catalogue E1": (
+        "publishing to others: refused by the broker, or judged by the signed To",
+        [f"{L}/test_permissions.py::test_a_node_on_the_axis", f"{D}::test_d4_"],
+    ),
+    "catalogue E2": (
+        "user_id spoofed or absent",
+        [f"{L}/test_permissions.py::test_a_node_on_the_axis", f"{LIVE_D_E}::test_e2_"],
+    ),
+    "catalogue E3": (
+        "names of queues hold no secret",
+        ["tests/docexchange/core/test_names.py::test_"],
+    ),
+    "catalogue E5": (
+        "a broker that resets, never confirms, refuses all, answers nothing",
+        [
+            f"{LIVE_D_E}::test_e5_",
+            f"{L}/test_link.py::test_a_silent_broker_is_deferred",
+            f"{L}/test_link.py::test_a_broker_that_answers_nothing_is_cut",
+            f"{L}/test_axis.py::test_a_full_queue_is_deferred",
+        ],
+    ),
+    "catalogue E7": (
+        "a consumer that dies after each delivery: three attempts, then quarantine",
+        [f"{JOURNEYS}::test_poison_is_quarantined_unparsed"],
+    ),
+    "catalogue E11": (
+        "too many recipients are refused; those of one document stand or fall together",
+        ["tests/docexchange/core/test_policy.py::test_others_are_refused"],
+    ),
+}
+WAITING = {
+    "peer failure 6": "parked receipts",
+    "peer failure 15": "the ramp after an outage",
+    "peer failure 16": "concurrency per destination",
+    "peer failure 17": "a damaged row that does not stop the daemon",
+    "peer failure 19": "`queue cancel`",
+    "peer failure 20": "envelopes in parts",
+    "peer failure 24": "watermarks of the disk",
+    "catalogue E4": "live TLS",
+    "catalogue E6": "judging in a child process",
+    "catalogue E8": "quotas per sender",
+    "catalogue E9": "the broker's own alarms",
+    "catalogue E10": "the self-addressed heartbeat",
+}
+PEER_ROWS = (*range(1, 8), *range(11, 14), *range(15, 23), *range(24, 30))
+CATALOGUE = {"D": 13, "E": 11}
+
+
+def all_rows() -> Iterator[str]:
+    yield from (f"peer failure {number}" for number in PEER_ROWS)
+    yield "peer failure 23"
+    for letter, count in CATALOGUE.items():
+        yield from (f"catalogue {letter}{number}" for number in range(1, count + 1))
+
+
+def test_every_row_has_a_test_or_waits_for_something() -> None:
+    assert set(all_rows()) == set(ROWS) | set(WAITING)
+    assert not set(ROWS) & set(WAITING)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_tests_of_a_row_are_there(row: str) -> None:
+    words, tests = ROWS[row]
+    assert words
+    assert tests
+    for test in tests:
+        path, _, name = test.partition("::")
+        text = (ROOT / path).read_text("utf-8")
+        assert re.search(rf"^(async )?def {name}", text, re.MULTILINE), test
