@@ -51,6 +51,10 @@ class StoreError(DocexchangeError):
     """The database could not do it. Nothing was changed; the daemon stops and is restarted."""
 
 
+class ContentDamaged(StoreError):
+    """Stored bytes are not what was stored; never handed out. Whoever can do without goes on."""
+
+
 class StoreBusy(StoreError):
     """Another daemon already serves this store."""
 

@@ -21,7 +21,13 @@ from envelopes.model import Document
 from envelopes.pack import with_trace
 from keys.remote import RemoteKey
 
-from ..core.errors import Deferred, DeliveryRefused, NotFound, SubmissionRefused
+from ..core.errors import (
+    ContentDamaged,
+    Deferred,
+    DeliveryRefused,
+    NotFound,
+    SubmissionRefused,
+)
 from ..core.model import Content, Due, Head, MailroomMessage, Origin, Pause, Submission, Submitted
 from ..core.pacing import Turn
 from ..core.policy import (
@@ -45,6 +51,10 @@ log = structlog.get_logger()
 
 HEADS = 128  # destinations looked at in one visit of a lane; bounds the time of a `pump`
 REFILL = 8  # places of a busy destination that are filled together
+DAMAGED = (
+    "hỏng trên đĩa, không gửi được; khôi phục từ bản sao lưu hoặc gửi văn bản mới "
+    "/ damaged on disk, cannot be sent: restore a backup, or send a new document"
+)
 
 Reply = Callable[[Submitted], MailroomMessage]
 
@@ -323,6 +333,10 @@ class Sender:
         world = self._world
         try:
             await self._publish(due)
+        except ContentDamaged as damaged:  # one row that cannot be read must not stop the others
+            log.error("damaged", tracking_id=due.tracking_id, to=due.to_organ, why=str(damaged))
+            now, why = self._clock.now(), DAMAGED
+            await world.store.record(due.delivery_id, Event.PUBLISH_REFUSED, now, detail=why)
         except DeliveryRefused as refused:
             log.warning("refused", tracking_id=due.tracking_id, to=due.to_organ, why=str(refused))
             now, why = self._clock.now(), refused.both

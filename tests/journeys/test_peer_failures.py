@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -180,6 +182,29 @@ def _everyone(codes: list[str]) -> object:
     from tests.theatre import directory
 
     return directory({**SERVES, **dict.fromkeys(codes, "H13")})
+
+
+async def test_peer_failure_17_a_damaged_document_stops_nobody_else(
+    theatre: Theatre, tmp_path: Path
+) -> None:
+    """Unreadable content in the store: the daemon goes on, the item is undeliverable, visibly."""
+    damaged, whole = [await theatre.send(number, ("H01",)) for number in (1, 2)]
+    node = theatre.nodes["H05"]
+    digest = node.store.document(damaged).sha256
+    with closing(sqlite3.connect(tmp_path / "H05.sqlite3")) as raw:
+        raw.execute(
+            "UPDATE chunks SET data = zeroblob(length(data)) WHERE blob_id ="
+            " (SELECT id FROM blobs WHERE sha256 = ?)",
+            (digest,),
+        )
+        raw.commit()
+    node.restart()  # it starts, without the bytes in its memory
+    await theatre.settle()
+    assert node.crashes == 1
+    [bad], [good] = (node.store.document(ref).deliveries for ref in (damaged, whole))
+    assert bad.state is State.UNDELIVERABLE
+    assert "damaged on disk" in bad.reason
+    assert good.state is State.ACKNOWLEDGED
 
 
 async def test_peer_failure_18_what_is_queued_takes_the_new_address(theatre: Theatre) -> None:

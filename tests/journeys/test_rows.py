@@ -59,6 +59,10 @@ ROWS: dict[str, tuple[str, list[str]]] = {
         "a thousand recipients, none cut off; a reason of 2,000 characters",
         [f"{PEERS}::test_peer_failure_13_"],
     ),
+    "peer failure 17": (
+        "unreadable content: the daemon goes on, the item is undeliverable, visibly",
+        [f"{PEERS}::test_peer_failure_17_"],
+    ),
     "peer failure 18": (
         "a wrong endpoint put right: queued items take it",
         [f"{PEERS}::test_peer_failure_18_"],
@@ -160,7 +164,6 @@ WAITING = {
     "peer failure 6": "parked receipts",
     "peer failure 15": "the ramp after an outage",
     "peer failure 16": "concurrency per destination",
-    "peer failure 17": "a damaged row that does not stop the daemon",
     "peer failure 19": "`queue cancel`",
     "peer failure 20": "envelopes in parts",
     "peer failure 24": "watermarks of the disk",

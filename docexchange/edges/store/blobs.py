@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
 
-from ...core.errors import NotFound, StoreError
+from ...core.errors import ContentDamaged, NotFound
 from ...core.model import Content, InStore
 from . import parts as groups
 from . import streams, tables
@@ -175,7 +175,7 @@ def read(connection: Connection, sha256: str) -> bytes:
 
     Raises:
         NotFound: nothing is stored under this digest.
-        StoreError: what is stored is not what was stored.
+        ContentDamaged: what is stored is not what was stored.
     """
     rows = connection.rows(_READ, sha256=sha256)
     if not rows:
@@ -183,7 +183,7 @@ def read(connection: Connection, sha256: str) -> bytes:
     data: bytes = rows[0]["data"] if len(rows) == 1 else b"".join(row["data"] for row in rows)
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise StoreError(f"content {sha256} is damaged on disk: it reads as {found}")
+        raise ContentDamaged(f"content {sha256} is damaged on disk: it reads as {found}")
     return data
 
 
