@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import random
 import sys
 import tempfile
@@ -21,6 +22,7 @@ def main() -> int:
     chosen = parser.parse_args()
     seed = random.randrange(1 << 31) if chosen.seed is None else chosen.seed
     wish = Wish(seed, chosen.kills, chosen.documents, chosen.minutes)
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # every broken line is told there, too
     print(f"seed {seed}: {wish.kills} kills, {wish.documents} documents", flush=True)
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
         outcome = asyncio.run(blow(chosen.keep or Path(folder), wish))
