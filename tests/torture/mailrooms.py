@@ -7,6 +7,7 @@ stands on the other side of the broker, past the proxies, and is not killed: it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections import Counter
@@ -25,6 +26,8 @@ from tests.torture.ledger import Ledger
 
 AGAIN = 0.3  # s until a broken connection is made again
 PATIENCE = 8.0  # s for an answer, then the same is handed in again
+CONNECT = 10.0  # s
+CLOSE = 1.0  # s
 CONFIRM = 5.0  # s for the broker's confirm
 PREFETCH = 100
 TROUBLE = (OSError, AMQPError, TimeoutError, asyncio.CancelledError)
@@ -57,24 +60,29 @@ class Witness:
         while True:
             try:
                 await self._once()
-            except (OSError, AMQPError, TimeoutError):
-                await asyncio.sleep(AGAIN)
-            finally:
-                self._open.clear()
+            except TROUBLE:
+                _unless_told_to_stop()
+            await asyncio.sleep(AGAIN)
 
     async def _once(self) -> None:
-        connection = await aiormq.connect(self.url)
+        async with asyncio.timeout(CONNECT):
+            connection = await aiormq.connect(self.url)
         try:
-            self._channel = await connection.channel(publisher_confirms=True)
-            taking = await connection.channel()
-            await taking.basic_qos(prefetch_count=PREFETCH)
-            for queue in ("mr.inbox", "mr.replies", "mr.events"):
-                await taking.basic_consume(queue, self._taker(taking))
+            async with asyncio.timeout(CONNECT):
+                self._channel = await connection.channel(publisher_confirms=True)
+                taking = await connection.channel()
+                await taking.basic_qos(prefetch_count=PREFETCH)
+                for queue in ("mr.inbox", "mr.replies", "mr.events"):
+                    await taking.basic_consume(queue, self._taker(taking))
             self._open.set()
-            await asyncio.wait([connection.closing])
+            while not connection.is_closed and not taking.is_closed and not self._channel.is_closed:
+                await asyncio.sleep(AGAIN)
         finally:
             self._open.clear()
-            await connection.close()
+            with contextlib.suppress(*TROUBLE):
+                async with asyncio.timeout(CLOSE):  # a broker that was killed never says goodbye
+                    await connection.close()
+            _unless_told_to_stop()
 
     def _taker(
         self, channel: AbstractChannel

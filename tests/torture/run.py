@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import random
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +24,8 @@ def main() -> int:
     seed = random.randrange(1 << 31) if chosen.seed is None else chosen.seed
     wish = Wish(seed, chosen.kills, chosen.documents, chosen.minutes)
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # every broken line is told there, too
+    for number in (signal.SIGINT, signal.SIGTERM):  # also in the background, where INT is ignored
+        signal.signal(number, signal.default_int_handler)
     print(f"seed {seed}: {wish.kills} kills, {wish.documents} documents", flush=True)
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
         outcome = asyncio.run(blow(chosen.keep or Path(folder), wish))

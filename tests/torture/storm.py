@@ -57,6 +57,7 @@ class Outcome:
     kept: Counter[str]
     seen: Counter[str]
     seconds: float
+    handed_in: int
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -69,7 +70,8 @@ class Outcome:
         reached = self.tormentor.reached
         never = sorted(set(REACHABLE) - set(reached))
         return [
-            f"{self.seconds:.0f} s, {self.tormentor.kills} kills of nodes",
+            f"{self.seconds:.0f} s, {self.tormentor.kills} kills of nodes,"
+            f" {self.handed_in} documents handed in",
             *(f"  {cause:34} {count:>9,}" for cause, count in self.tormentor.causes.most_common()),
             f"crash points reached: {len(reached)} of {len(REACHABLE)}"
             + (f"; not: {', '.join(never)}" if never else ""),
@@ -151,7 +153,9 @@ class Storm:
         for witness in self._witnesses.values():
             seen += witness.seen
         account = self._ledger.close()
-        return Outcome(account, self._tormentor, struck, Counter(), seen, 0.0, faults)
+        return Outcome(
+            account, self._tormentor, struck, Counter(), seen, 0.0, self._handed_in, faults
+        )
 
     async def _until(self, torment: asyncio.Task[None], work: asyncio.Task[None]) -> None:
         """Until all documents are handed in and all kills were made, or time is up."""

@@ -37,4 +37,5 @@ async def test_sixty_kills_and_three_thousand_documents_leave_nothing_open(tmp_p
     assert outcome.holds, told
     assert outcome.tormentor.kills >= SHORT.kills // 3, told  # a slow machine gets less far
     assert len(outcome.tormentor.reached) >= 5, told
-    assert outcome.account.accepted > 100, told
+    share = min(outcome.tormentor.kills / SHORT.kills, 1.0)
+    assert outcome.handed_in >= SHORT.documents * share / 2, told  # it never stood still
