@@ -21,6 +21,7 @@ from tests.torture.stage import NodeEnded, Stage
 
 KILLED = -signal.SIGKILL
 STORE_FAILED = 69  # exit code of a node whose store takes no more
+LOG_FAILED = 1  # the same, when it cannot even write its log
 FILE_BYTES = 64 * 1024  # of a full disk: no write beyond this place of any file succeeds
 LIFE = (1.0, 6.0)  # s of a life that no crash point ends
 STRUCK = (0.5, 5.0)  # s of a fault on a line
@@ -140,8 +141,9 @@ class Tormentor:
                 code = await self._wait(organ, self._rng.uniform(*LIFE))
         except ProcessLookupError:
             code = process.wait()
-        if code == STORE_FAILED:
+        if code in (STORE_FAILED, LOG_FAILED):
             self.causes["stopped by its full disk"] += 1
+            return STORE_FAILED
         return code
 
     async def _kill(self, organ: str, cause: str) -> None:
