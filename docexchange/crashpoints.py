@@ -34,12 +34,12 @@ Crash = Callable[[str], None]
 COMMITS: Mapping[str, tuple[str, ...]] = {
     "submit": ("submit", "begin_content", "content"),
     "signing": ("await_signature", "sign", "refuse_signature", "cancel_signing"),
-    "send": ("record",),
+    "send": ("record", "pause", "resume"),
     "receive": ("attempt",),
     "accept": ("accept", "answer_again"),
     "quarantine": ("quarantine",),
     "hold": ("hold", "settle"),
-    "receipt": ("apply_receipt", "note_request"),
+    "receipt": ("apply_receipt", "note_request", "match_parked"),
     "mailroom": ("reply", "mailroom_sent"),
     "keeper": ("sweep", "sweep_orphans", "expire_signings"),
 }
