@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 J, L = "tests/journeys", "tests/live"
+DELIVERY, SENDER = f"{J}/test_delivery.py", f"{L}/test_sender.py"
 JOURNEYS, PEERS = f"{J}/test_journeys.py", f"{J}/test_peer_failures.py"
 D, LIVE_D_E = f"{J}/test_catalogue_d.py", f"{L}/test_catalogue_d_e.py"
 STORE, MAILROOM = "tests/docexchange/edges/store", "tests/docexchange/flow/test_mailroom.py"
@@ -37,11 +38,19 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     ),
     "peer failure 4": (
         "same id, different bytes: refused as a conflict",
-        [f"{D}::test_d2_", f"{MAILROOM}::test_the_same_message_id_with_other_content"],
+        [
+            f"{D}::test_d2_",
+            f"{MAILROOM}::test_the_same_message_id_with_other_content",
+            f"{DELIVERY}::test_a_conflict_is_alarmed_at_both_sides",
+        ],
     ),
     "peer failure 5": (
-        "a receipt after the lifetime counts",
-        [f"{JOURNEYS}::test_a_receipt_after_the_lifetime_still_counts"],
+        "a receipt after the lifetime: delivered late, evidence kept",
+        [f"{DELIVERY}::test_a_receipt_after_the_end_turns_it_into_delivered_late"],
+    ),
+    "peer failure 6": (
+        "a receipt for an unknown id is parked and shown, not dropped",
+        [f"{DELIVERY}::test_a_receipt_of_a_document_that_a_restore_forgot_is_parked"],
     ),
     "peer failure 7": (
         "the same number in two years: receipts do not cross",
@@ -58,6 +67,17 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     "peer failure 13": (
         "a thousand recipients, none cut off; a reason of 2,000 characters",
         [f"{PEERS}::test_peer_failure_13_"],
+    ),
+    "peer failure 15": (
+        "the broker gone: on its return probes and a ramp, not a burst",
+        [
+            f"{SENDER}::test_a_broker_that_is_away_costs_probes_only",
+            "tests/docexchange/core/test_pacing.py::test_after_a_pause_a_ramp_not_a_burst",
+        ],
+    ),
+    "peer failure 16": (
+        "one agency fails: the others keep being served",
+        [f"{SENDER}::test_a_destination_without_a_queue_is_paused_and_the_others_are_served"],
     ),
     "peer failure 17": (
         "unreadable content: the daemon goes on, the item is undeliverable, visibly",
@@ -161,9 +181,6 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     ),
 }
 WAITING = {
-    "peer failure 6": "parked receipts",
-    "peer failure 15": "the ramp after an outage",
-    "peer failure 16": "concurrency per destination",
     "peer failure 19": "`queue cancel`",
     "peer failure 20": "envelopes in parts",
     "peer failure 24": "watermarks of the disk",
