@@ -36,6 +36,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "signing": ("await_signature", "sign", "refuse_signature", "cancel_signing"),
     "send": ("record", "pause", "resume"),
     "receive": ("attempt",),
+    "parts": ("begin_part", "put_part", "refuse_part", "sweep_parts", "drop_parts", "judging"),
     "accept": ("accept", "answer_again"),
     "quarantine": ("quarantine",),
     "hold": ("hold", "settle"),
@@ -103,11 +104,13 @@ class CrashingIncoming:
     body: bytes = field(init=False, repr=False)
     redelivered: bool = field(init=False)
     connection: str = field(init=False)
+    headers: Mapping[str, object] = field(init=False)
 
     def __post_init__(self) -> None:
         message = self.message
         self.organ, self.lane, self.body = message.organ, message.lane, message.body
         self.redelivered, self.connection = message.redelivered, message.connection
+        self.headers = message.headers
 
     def ack(self) -> None:
         """See `core.ports.Incoming.ack`."""

@@ -96,7 +96,7 @@ class Daemon:
             ]
             if self.mailrooms is not None and self.desks is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
-                loops += self._mailroom_loops(group, self.desks)
+                loops += self._mailroom_loops(group, self.mailrooms, self.desks)
             log.info("serving", node=self.config.node, organs=sorted(self.config.organs))
             self.crash("started")
             await stop.wait()
@@ -169,17 +169,17 @@ class Daemon:
             await echo.turn(one, arrivals, world=self.world, now=self.clock.now())
 
     def _mailroom_loops(
-        self, group: asyncio.TaskGroup, mailrooms: MailroomBroker
+        self, group: asyncio.TaskGroup, mailrooms: Mailrooms, desks: MailroomBroker
     ) -> list[asyncio.Task[None]]:
         counters = {
             vhost: mailroom.Counter(vhost, self.config.organs_of(vhost))
             for vhost in self.config.vhosts()
         }
-        porters = [group.create_task(self._hand_over(vhost, mailrooms)) for vhost in counters]
+        porters = [group.create_task(self._hand_over(vhost, desks)) for vhost in counters]
         porters += [
             group.create_task(self._hand_over_large(vhost, mailrooms)) for vhost in counters
         ]
-        return [group.create_task(self._take_submissions(group, mailrooms, counters)), *porters]
+        return [group.create_task(self._take_submissions(group, desks, counters)), *porters]
 
     async def _take_submissions(
         self,

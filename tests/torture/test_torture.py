@@ -22,7 +22,7 @@ SHORT = Wish(seed=4, kills=60, documents=3_000, minutes=3.0)
 
 def test_forty_points_are_within_reach() -> None:
     assert len(REACHABLE) >= 40
-    assert len(ELSEWHERE) == 16
+    assert not ELSEWHERE & set(REACHABLE)
 
 
 async def test_sixty_kills_and_three_thousand_documents_leave_nothing_open(tmp_path: Path) -> None:

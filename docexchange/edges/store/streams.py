@@ -23,7 +23,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from envelopes.model import Stored
 
-from ...core.errors import NotFound, StoreError
+from ...core.errors import ContentDamaged, NotFound, StoreError
 from ...core.model import InStore
 from . import tables
 from .database import Connection, Query, adding, micros
@@ -211,7 +211,8 @@ class StoredFile(io.RawIOBase):
         """The next bytes, b"" at the end.
 
         Raises:
-            StoreError: the content is damaged on disk, or was dropped meanwhile.
+            ContentDamaged: it reads as something else.
+            StoreError: it was dropped meanwhile.
         """
         while self._row < len(self._rows) and self._rows[self._row][1] <= self._at:
             self._row += 1
@@ -249,6 +250,6 @@ class StoredFile(io.RawIOBase):
         self._state.update(found)
         self._hashed += len(found)
         if self._hashed == self._size and self._state.hexdigest() != self._sha256:
-            raise StoreError(
+            raise ContentDamaged(
                 f"content {self._sha256} is damaged on disk: it reads as {self._state.hexdigest()}"
             )
