@@ -87,6 +87,13 @@ ROWS: dict[str, tuple[str, list[str]]] = {
         "a wrong endpoint put right: queued items take it",
         [f"{PEERS}::test_peer_failure_18_"],
     ),
+    "peer failure 20": (
+        "an attachment far larger than the memory allowed, both directions",
+        [
+            f"{L}/test_large.py::test_it_arrives_in_flat_memory",
+            f"{J}/test_large.py::test_it_arrives",
+        ],
+    ),
     "peer failure 21": ("fifty at once: contents not mixed", [f"{PEERS}::test_peer_failure_21_"]),
     "peer failure 22": (
         "two ask for work at once: no double send; a second daemon is refused",
@@ -171,6 +178,13 @@ ROWS: dict[str, tuple[str, list[str]]] = {
             f"{L}/test_axis.py::test_a_full_queue_is_deferred",
         ],
     ),
+    "catalogue E6": (
+        "what kills the parser kills a child, or ends in quarantine; the others flow",
+        [
+            f"{J}/test_large.py::test_a_large_message_that_comes_again_is_read_by_a_child_first",
+            f"{JOURNEYS}::test_poison_is_quarantined_unparsed",
+        ],
+    ),
     "catalogue E7": (
         "a consumer that dies after each delivery: three attempts, then quarantine",
         [f"{JOURNEYS}::test_poison_is_quarantined_unparsed"],
@@ -182,10 +196,8 @@ ROWS: dict[str, tuple[str, list[str]]] = {
 }
 WAITING = {
     "peer failure 19": "`queue cancel`",
-    "peer failure 20": "envelopes in parts",
     "peer failure 24": "watermarks of the disk",
     "catalogue E4": "live TLS",
-    "catalogue E6": "judging in a child process",
     "catalogue E8": "quotas per sender",
     "catalogue E9": "the broker's own alarms",
     "catalogue E10": "the self-addressed heartbeat",
