@@ -40,12 +40,13 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "accept": ("accept", "answer_again"),
     "quarantine": ("quarantine",),
     "hold": ("hold", "settle"),
-    "receipt": ("apply_receipt", "note_request", "match_parked"),
+    "receipt": ("apply_receipt", "match_parked"),
+    "recall": ("submit_recalls", "accept_recalled", "take_recall"),
     "mailroom": ("reply", "mailroom_sent"),
     "keeper": ("sweep", "sweep_orphans", "expire_signings"),
 }
 LANES = tuple(lane.value for lane in Lane)
-SUBMISSIONS = ("document", "status")
+SUBMISSIONS = ("document", "status", "recall")
 HANDED_OVER = ("document", "reply", "event")
 SHUTDOWN = ("told", "loops", "drained", "connections", "store")
 

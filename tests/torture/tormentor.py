@@ -37,10 +37,11 @@ ELSEWHERE = frozenset(
         *COMMITS["signing"],
         *COMMITS["hold"],
         *COMMITS["parts"],
-        *("expire_signings", "note_request"),
+        *COMMITS["recall"],
+        *("expire_signings", "ack.submit.recall"),
     )
     for when in ("before", "after")
-)
+) | {"received:submit.recall"}
 REACHABLE = tuple(point for point in POINTS if point not in ELSEWHERE)
 RUNNING = tuple(point for point in REACHABLE if point not in STOPPING)
 FIRST = 0.6  # share of the crash points that kill at their first time; the others later
