@@ -43,10 +43,11 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "receipt": ("apply_receipt", "match_parked"),
     "recall": ("submit_recalls", "accept_recalled", "take_recall"),
     "mailroom": ("reply", "mailroom_sent"),
+    "uploads": ("keep_upload", "drop_upload"),
     "keeper": ("sweep", "sweep_orphans", "expire_signings"),
 }
 LANES = tuple(lane.value for lane in Lane)
-SUBMISSIONS = ("document", "status", "recall")
+SUBMISSIONS = ("document", "part", "status", "recall")
 HANDED_OVER = ("document", "reply", "event")
 SHUTDOWN = ("told", "loops", "drained", "connections", "store")
 

@@ -38,6 +38,7 @@ ELSEWHERE = frozenset(
         *COMMITS["hold"],
         *COMMITS["parts"],
         *COMMITS["recall"],
+        *COMMITS["uploads"],
         *("expire_signings", "ack.submit.recall"),
     )
     for when in ("before", "after")
