@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ulid import ULID
@@ -12,10 +13,12 @@ from ulid import ULID
 from keys.signer import Signer
 
 from .config import Config
+from .core.admission import Level, Seen, Work, level_after, under_way
 from .core.errors import Deferred
 from .core.ports import Clock, Keyring
 from .core.world import World
 from .crashpoints import CRASH_AT, Crash, CrashingKeyring, die_at
+from .edges import disk
 from .edges.directory import TomlDirectory
 from .edges.keyring import OrganKeyring, load_trust
 from .edges.remotekeys import load_remote
@@ -105,6 +108,40 @@ def build_world(
         remote=load_remote(config.organs, clock.now()),
         trial=Trial(config.limits.trial_memory, config.limits.trial_cpu),
     )
+
+
+def look(config: Config, store: SqlStore) -> Seen:
+    """Measure the disk and read what is under way. Raises StoreError."""
+    return Seen(disk.measure(config.data), store.open_work())
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a person is told about room, by `doctor`.
+
+    Args:
+        level: without the margin that keeps a running daemon from changing it too often.
+        seen: room on the disk, and what each organ has under way.
+        mailrooms: by vhost, what it has under way.
+        over: vhosts that may submit nothing until some of it has ended.
+    """
+
+    level: Level
+    seen: Seen
+    mailrooms: Mapping[str, Work]
+    over: tuple[str, ...]
+
+
+def room(config: Config, store: SqlStore) -> Room:
+    """How much room there is, with the daemon running or not. Raises StoreError."""
+    seen, settings = look(config, store), config.backpressure
+    mailrooms = {vhost: under_way(seen.work, config.organs_of(vhost)) for vhost in config.vhosts()}
+    over = tuple(
+        vhost
+        for vhost, work in mailrooms.items()
+        if work.deliveries >= settings.open_deliveries or work.size >= settings.open_bytes
+    )
+    return Room(level_after(Level.OPEN, seen.disk, settings), seen, mailrooms, over)
 
 
 def crash_point(config: Config) -> Crash:

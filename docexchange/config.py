@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from envelopes.codes.organ import problem
 from envelopes.large import LARGE_MAX
 
+from .core.admission import Backpressure
 from .core.errors import ConfigError
 from .core.policy import MOST_RECIPIENTS, Limits
 from .core.schedule import Schedule
@@ -114,6 +115,7 @@ class Config:
         mailroom: broker of the mailrooms, None when no organ has one.
         retry: waits and lifetimes.
         limits: bounds.
+        backpressure: when something new is refused.
         quarantine_quota: bytes kept of one sender's connection in quarantine; beyond it only
             digest, report and the first 64 KiB of an envelope.
         crash_points: True lets the environment kill this process at named points (tests only).
@@ -130,6 +132,7 @@ class Config:
     mailroom: BrokerConfig | None
     retry: Schedule
     limits: Limits
+    backpressure: Backpressure
     quarantine_quota: int
     crash_points: bool
 
@@ -194,6 +197,7 @@ def parse(file: TomlFile) -> Config:
         mailroom=mailroom,
         retry=_retry(top.section("retry")),
         limits=_limits(bounds),
+        backpressure=_backpressure(top.section("backpressure")),
         quarantine_quota=bounds.whole("quarantine_quota", QUARANTINE_QUOTA, 0, 2**40),
         crash_points=test.flag("crash_points"),
     )
@@ -444,3 +448,25 @@ def _limits(section: Section) -> Limits:
         ),
         upload_quota=section.whole("upload_quota", usual.upload_quota, 0, 2**40),
     )
+
+
+def _backpressure(section: Section) -> Backpressure:
+    usual = Backpressure()
+    settings = Backpressure(
+        warn_free=section.whole("warn_free", usual.warn_free, 0, 2**60),
+        refuse_free=section.whole("refuse_free", usual.refuse_free, 0, 2**60),
+        reserve_free=section.whole("reserve_free", usual.reserve_free, 0, 2**60),
+        share_free=section.share("share_free", usual.share_free),
+        recover=section.share("recover", usual.recover),
+        open_deliveries=section.whole("open_deliveries", usual.open_deliveries, 1, 2**40),
+        open_bytes=section.whole("open_bytes", usual.open_bytes, 1, 2**60),
+        per_minute=section.whole("per_minute", usual.per_minute, 0, 2**30),
+    )
+    if not settings.warn_free >= settings.refuse_free >= settings.reserve_free:
+        section.wrong(
+            "refuse_free",
+            "must lie between reserve_free and warn_free",
+            "phải nằm giữa reserve_free và warn_free",
+        )
+    section.close()
+    return settings

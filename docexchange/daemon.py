@@ -3,7 +3,8 @@
 Loops in one task group: *sender*, *receiver*, *keeper*, and per mailroom *desk* (takes) and
 *porter* (hands over; a second one carries what is large, so that nothing waits behind it); one more
 for each *echo* organ. Only bugs and StoreError end the group; the supervisor then restarts the
-process, and the store is the memory.
+process, and the store is the memory. A full disk or a locked database is neither: new work is
+refused (`flow.door`), documents of the axis stay in their queues, and what is in hand waits.
 
 Stopping (SIGTERM): take nothing new, finish and commit what is in hand, close the broker, then
 the store.
@@ -20,9 +21,10 @@ from typing import Any
 
 import structlog
 
-from .compose import build_world, crash_point, open_store
+from .compose import build_world, crash_point, look, open_store
 from .config import Config
-from .core.errors import Deferred
+from .core.admission import Level
+from .core.errors import Deferred, StoreUnavailable
 from .core.ports import Broker, Clock, Incoming, MailroomBroker, MailroomIncoming
 from .core.schedule import Lane
 from .core.world import World
@@ -31,7 +33,7 @@ from .edges.axis import Axis
 from .edges.clock import WallClock
 from .edges.mailroom import Mailrooms
 from .edges.store import SqlStore
-from .flow import echo, inbox, keeper, mailroom
+from .flow import door, echo, inbox, keeper, mailroom
 from .flow.echo import Echo
 from .flow.outbox import Sender
 from .flow.parts import LargePorter
@@ -41,6 +43,7 @@ log = structlog.get_logger()
 POLL = 1.0  # s; a command line beside us may have queued something
 KEEP_EVERY = 1.0  # s between two rounds of the keeper
 TIDY_EVERY = 3600  # rounds of the keeper between two tidyings
+LOOK_EVERY = 1.0  # s between two looks at the disk; at 100 MiB/s a third of the reserve
 RETRY = 5.0  # s before a message is tried again whose answer could not be signed
 GRACE = 30.0  # s for what is in hand when we are told to stop
 
@@ -60,6 +63,9 @@ class Daemon:
 
     def __post_init__(self) -> None:
         outstanding = self.config.axis.outstanding_confirms
+        config = self.config
+        organs = {vhost: config.organs_of(vhost) for vhost in config.vhosts()}
+        self.door = door.Door(config.backpressure, organs, look(config, self.store))
         self.broker: Broker = self.axis
         self.desks: MailroomBroker | None = self.mailrooms
         if self.config.crash_points:
@@ -93,6 +99,7 @@ class Daemon:
                 group.create_task(self._receive(group)),
                 group.create_task(self._keep()),
                 *(group.create_task(self._echo(one)) for one in self.echoes),
+                group.create_task(self._look()),
             ]
             if self.mailrooms is not None and self.desks is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
@@ -128,7 +135,10 @@ class Daemon:
         committed = self._waker()
         while True:
             committed.clear()
-            self.sender.pump(self.clock.now())
+            try:
+                self.sender.pump(self.clock.now())
+            except StoreUnavailable as why:  # what was due is due again
+                log.error("cannot_read", why=str(why))
             if self.sender.unfinished:
                 await asyncio.sleep(0)
             else:
@@ -141,10 +151,15 @@ class Daemon:
 
     async def _take(self, incoming: Incoming) -> None:
         while True:
+            if incoming.lane is not Lane.RECEIPTS:  # those let something in hand be finished
+                await self.door.room.wait()
             try:
                 await inbox.receive(incoming, world=self.world, now=self.clock.now())
             except Deferred as deferred:  # not acked: the broker keeps it until we can answer
                 log.error("cannot_sign", why=str(deferred))
+                await asyncio.sleep(RETRY)
+            except StoreUnavailable as why:
+                log.error("cannot_store", why=str(why))
                 await asyncio.sleep(RETRY)
             else:
                 return
@@ -158,8 +173,33 @@ class Daemon:
                     await keeper.tidy(world=self.world, now=self.clock.now())
             except Deferred as deferred:
                 log.error("cannot_sign", why=str(deferred))
+            except StoreUnavailable as why:
+                log.error("cannot_store", why=str(why))
             self.crash("after:round")
             await asyncio.sleep(KEEP_EVERY)
+
+    async def _look(self) -> None:
+        """Measure what there is room for; a change is told once."""
+        trouble = ""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            cause = self.store.unavailable.cause if self.store.unavailable else ""
+            if cause != trouble:
+                tell = log.error if cause else log.info
+                tell("store", unavailable=cause or "no")
+                trouble = cause
+            seen = look(self.config, self.store)
+            if self.door.look(seen):
+                await self._tell(self.door.level, seen.disk.free)
+
+    async def _tell(self, level: Level, free: int) -> None:
+        tell = log.info if level is Level.OPEN else log.error
+        tell("room", level=level.name.lower(), free_bytes=free)
+        facts = {"level": level.name.lower(), "free_bytes": free}
+        try:
+            await self.store.note("room", self.config.node, self.clock.now(), **facts)
+        except StoreUnavailable as why:
+            log.error("not_journalled", event_name="room", why=str(why), **facts)
 
     async def _echo(self, one: Echo) -> None:
         log.warning("echo_organ", organ=one.organ, variant=one.variant.value)
@@ -190,10 +230,16 @@ class Daemon:
         while True:
             incoming = await mailrooms.receive()
             counter = counters[incoming.vhost]
-            self._hold_in_hand(group, self._take_submission(incoming, counter))
+            self._hold_in_hand(group, self._take_submission(incoming, counter, mailrooms))
 
-    async def _take_submission(self, incoming: MailroomIncoming, counter: mailroom.Counter) -> None:
-        await mailroom.take(incoming, counter, world=self.world, now=self.clock.now())
+    async def _take_submission(
+        self, incoming: MailroomIncoming, counter: mailroom.Counter, mailrooms: MailroomBroker
+    ) -> None:
+        while True:
+            now = self.clock.now()
+            if await door.take(incoming, counter, self.door, mailrooms, world=self.world, now=now):
+                return
+            await asyncio.sleep(RETRY)
 
     async def _hand_over(self, vhost: str, mailrooms: MailroomBroker) -> None:
         committed = self._waker()

@@ -23,6 +23,7 @@ from ..core.errors import (
     PermissionRefused,
     StoreBusy,
     StoreError,
+    StoreUnavailable,
     SubmissionRefused,
 )
 from ..log import masked
@@ -89,6 +90,7 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (PermissionRefused, Exit.PERMISSION),
     (ConfigError, Exit.CONFIG),
     (StoreBusy, Exit.REFUSED),
+    (StoreUnavailable, Exit.LATER),
     (StoreError, Exit.UNAVAILABLE),
     (Deferred, Exit.LATER),
     (DeliveryRefused, Exit.REFUSED),

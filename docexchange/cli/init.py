@@ -105,6 +105,20 @@ upload_quota = 536_870_912      # such parts that wait for their document, per m
 # Bytes kept in quarantine per connection of a sender; beyond: digest, report and first 64 KiB.
 quarantine_quota = 1_073_741_824
 
+# Khi nào tạm ngừng nhận (trả lời E-BSY): when something new is refused, and nothing is lost.
+[backpressure]
+warn_free = 2_147_483_648       # free bytes of the store's disk below which a person is warned
+refuse_free = 536_870_912       # below: new documents are refused; arrivals and receipts go on
+# Below: documents of the axis stay in their queues, too. The rest is the reserve in which receipts
+# and what is in hand are finished.
+reserve_free = 134_217_728
+share_free = 0.0                # free share (0 to 1) below which new documents are refused, too
+recover = 0.25                  # taken again when this share more than the mark is free
+# Quotas of one mailroom, so that it cannot starve another.
+open_deliveries = 100_000       # deliveries that have not ended
+open_bytes = 68_719_476_736     # bytes of them, each recipient counted
+per_minute = 60_000             # submissions a minute; 0: no bound
+
 [test]
 crash_points = false            # true: DOCEXCHANGE_CRASH_AT may kill this process; for tests only
 """

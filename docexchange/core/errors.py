@@ -4,9 +4,11 @@ DocexchangeError
   Misuse              ours                         -> fix the program
   ConfigError         the operator's               -> fix the file (file:line)
   StoreError          the machine's                -> nothing was changed; stop, restart
+    StoreUnavailable  disk full, or locked         -> nothing was changed; go on, try again
   Deferred            the world's, for now         -> try again
   DeliveryRefused     the world's, for good        -> tell a person
   SubmissionRefused   the submitter's              -> tell the submitter; nothing was stored
+    Busy              no room for it now           -> the same, and when to come again
   Conflict            of state                     -> nothing was changed; look, then decide
   NotFound            the asker's                  -> name something that is here
 """
@@ -59,6 +61,20 @@ class StoreBusy(StoreError):
     """Another daemon already serves this store."""
 
 
+class StoreUnavailable(StoreError):
+    """The database cannot write for now, though nothing is wrong with it. Nothing was changed; the
+    daemon goes on, and whoever has something in hand tries again.
+
+    Args:
+        message, vi: as of every error.
+        cause: "full" (no room on the disk) or "locked" (another process is writing).
+    """
+
+    def __init__(self, message: str, vi: str = "", *, cause: str) -> None:
+        super().__init__(message, vi)
+        self.cause = cause
+
+
 class Deferred(DocexchangeError):
     """The world cannot take it now; the row stays and is tried again.
 
@@ -108,6 +124,7 @@ class SubmissionRefused(DocexchangeError):
         pointer: element or field at fault, or "".
         retryable: True if the same submission may pass later.
         errors: (pointer, what is wrong there) of each place at fault, when there are several.
+        retry_after: seconds after which it should come again; None says the usual.
     """
 
     def __init__(
@@ -121,6 +138,7 @@ class SubmissionRefused(DocexchangeError):
         pointer: str = "",
         retryable: bool = False,
         errors: Sequence[tuple[str, str]] = (),
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(f"{code} {title}" + (f": {detail}" if detail else ""))
         self.code = code
@@ -131,3 +149,34 @@ class SubmissionRefused(DocexchangeError):
         self.pointer = pointer
         self.retryable = retryable
         self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+
+class Busy(SubmissionRefused):
+    """There is no room for a submission now. It is answered past the store, since a refusal that
+    needs a row would fill what is left.
+
+    Args:
+        code, title, title_en, detail, detail_en: as of SubmissionRefused.
+        retry_after: seconds after which it should come again.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        title: str,
+        title_en: str,
+        *,
+        detail: str,
+        detail_en: str,
+        retry_after: int,
+    ) -> None:
+        super().__init__(
+            code,
+            title,
+            title_en,
+            detail=detail,
+            detail_en=detail_en,
+            retryable=True,
+            retry_after=retry_after,
+        )

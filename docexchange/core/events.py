@@ -157,7 +157,7 @@ def problem_reply(
         ),
         "code": refused.code,
         "retryable": refused.retryable,
-        "retry_after_s": RETRY_AFTER_S if refused.retryable else None,
+        "retry_after_s": (refused.retry_after or RETRY_AFTER_S) if refused.retryable else None,
         "errors": [{"pointer": pointer, "detail": what} for pointer, what in _places(refused)],
         "received": {"sha256": received_sha256, "size": received_size},
     }

@@ -117,6 +117,26 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         "Trạng thái này không thể theo sau trạng thái hiện tại", "Cannot follow the present status"
     ),
     "E-STA-003": Problem("Từ chối phải có lý do", "A refusal without its reason"),
+    "E-BSY-001": Problem(
+        "Văn thư này còn quá nhiều văn bản đang chờ gửi",
+        "The mailroom has too much under way",
+        again=True,
+    ),
     "E-BSY-002": Problem("Tạm thời chưa nhận được", "Cannot take it now", again=True),
+    "E-BSY-003": Problem(
+        "Đĩa của nút sắp đầy, tạm ngừng nhận văn bản mới",
+        "The disk of the node is nearly full",
+        again=True,
+    ),
+    "E-BSY-004": Problem(
+        "Văn thư này gửi quá nhanh",
+        "The mailroom submits too fast",
+        again=True,
+    ),
+    "E-BSY-005": Problem(
+        "Kho dữ liệu tạm thời không ghi được",
+        "The store cannot write for now: disk full, or locked by another process",
+        again=True,
+    ),
     "E-INT-500": Problem("Lỗi của hệ thống", "Our error", again=True),
 }

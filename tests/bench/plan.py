@@ -21,6 +21,9 @@ class Plan:
         large: bytes of the attachment of the large envelope.
         parts: bytes of the attachment that travels in parts; 760 MiB make an envelope of 1 GiB.
         files: envelopes in the folder that is verified.
+        backlog: deliveries that wait in the large store.
+        backlog_documents: sent, submitted and accepted in each round over it.
+        backlog_rounds: of each store.
     """
 
     seconds: float = 0.25
@@ -34,6 +37,9 @@ class Plan:
     large: int = 1024 * 1024 * 1024
     parts: int = 760 * 1024 * 1024
     files: int = 10_000
+    backlog: int = 1_000_000
+    backlog_documents: int = 250
+    backlog_rounds: int = 3
 
 
 QUICK = Plan(
@@ -47,4 +53,7 @@ QUICK = Plan(
     large=16 * 1024 * 1024,
     parts=24 * 1024 * 1024,
     files=300,
+    backlog=20_000,
+    backlog_documents=200,
+    backlog_rounds=1,
 )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from tests.bench import large, parts, signatures
+from tests.bench import backlog, large, parts, signatures
 from tests.bench.exchange import Result
 from tests.bench.floor import Cost
 from tests.bench.material import EXCHANGED
@@ -32,6 +32,7 @@ class Measured:
     signatures: Mapping[str, Contest]
     large: large.Measured
     parts: parts.Measured
+    backlog: backlog.Measured
     exchange: Mapping[str, Result]
 
     def ratios(self) -> dict[str, float]:
@@ -72,6 +73,7 @@ class Measured:
             < SINGLE_GOAL_MS,
             **self.large.goals(),
             **self.parts.goals(),
+            **self.backlog.goals(),
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -95,6 +97,7 @@ class Measured:
             },
             "large": self.large.as_json(),
             "parts": self.parts.as_json(),
+            "backlog": self.backlog.as_json(),
             "exchange": {name: _result(result) for name, result in self.exchange.items()},
             "ratios": self.ratios(),
             "goals": self.goals(),
@@ -110,6 +113,7 @@ class Measured:
                 *signatures.table(self.signatures),
                 *self.large.table(),
                 *self.parts.table(),
+                *self.backlog.table(),
                 *_exchange(self),
                 *_foot(self),
             ]

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import exchange, floor, large, parts, signatures
+from tests.bench import backlog, exchange, floor, large, parts, signatures
 from tests.bench.material import machine
 from tests.bench.plan import QUICK, Plan
 from tests.bench.report import Measured
@@ -38,6 +38,8 @@ def measure(folder: Path, plan: Plan) -> Measured:
     stage = folder / "parts"
     stage.mkdir()
     in_parts = asyncio.run(parts.measure(stage, plan.parts))
+    say(f"backlog of {plan.backlog:,} deliveries ...")
+    waiting = backlog.measure(folder, plan)
     say("broker ...")
     try:
         asyncio.run(rig.open())
@@ -48,9 +50,8 @@ def measure(folder: Path, plan: Plan) -> Measured:
         exchanged = exchange.measure(rig, plan)
     finally:
         rig.close()
-    return Measured(
-        here, plan is QUICK, crypto, raw, rows, signed, large_and_many, in_parts, exchanged
-    )
+    several = (large_and_many, in_parts, waiting, exchanged)
+    return Measured(here, plan is QUICK, crypto, raw, rows, signed, *several)
 
 
 def say(text: str) -> None:

@@ -100,7 +100,7 @@ def raised() -> Iterator[tuple[str, str]]:
             called = getattr(node.func, "id", getattr(node.func, "attr", ""))
             first = node.args[0]
             code = str(first.value) if isinstance(first, ast.Constant) else ""
-            if called in ("SubmissionRefused", "_refused") and code.startswith("E-"):
+            if called in ("SubmissionRefused", "Busy", "_refused") and code.startswith("E-"):
                 yield path.name, code
 
 

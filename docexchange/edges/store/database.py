@@ -21,14 +21,24 @@ from sqlalchemy import Insert, Table, bindparam, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.expression import ClauseElement
 
-from ...core.errors import StoreError
+from ...core.errors import StoreError, StoreUnavailable
 
 PAGE_BYTES = 32 * 1024  # 18 % more documents/s than 4 KiB: an envelope is a few large rows
 BUSY_MS = 30_000  # milliseconds to wait for another process (the CLI) that writes just now
+DAEMON_BUSY_MS = (
+    500  # the same for the daemon: who submits meanwhile is refused, and not kept waiting
+)
 BUSY_STEP = 0.005  # seconds between two looks where SQLite does not wait by itself
 CACHE_KIB = 65_536  # page cache of a connection; the default is 64 pages of this size
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# A quota of the file system (EDQUOT) or of the process (EFBIG) comes as IOERR_WRITE, one met while
+# the index of the log grows as IOERR_SHMSIZE. A failed fsync (IOERR_FSYNC) is not among them: then
+# nobody knows what is on the disk, and the process must stop.
+_NO_ROOM = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
+_PRIMARY = 0xFF  # of an extended result code the part that names its kind
 _DIALECT = sqlite.dialect(paramstyle="named")
 
 Row = sqlite3.Row
@@ -77,15 +87,21 @@ class Connection:
     """A connection whose every failure is a StoreError. Reads see one statement's snapshot, or
     one of several statements inside `reading`."""
 
-    def __init__(self, path: Path, *, cache_kib: int = CACHE_KIB) -> None:
+    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS, cache_kib: int = CACHE_KIB) -> None:
         with _failing():
             self._raw = connect(path, cache_kib=cache_kib)
+            self._raw.execute(f"PRAGMA busy_timeout = {busy_ms}")
             self._raw.row_factory = sqlite3.Row
 
     @property
     def in_transaction(self) -> bool:
         """False also after an error that made the database roll back by itself (disk full)."""
         return self._raw.in_transaction
+
+    @property
+    def changes(self) -> int:
+        """Rows changed since it was opened, also those that were undone."""
+        return self._raw.total_changes
 
     def rows(self, query: Query, **values: object) -> list[Row]:
         """Run a statement; all its rows."""
@@ -188,4 +204,9 @@ def _failing() -> Iterator[None]:
 
 
 def _store_error(error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", None)  # None: found by the driver, not by SQLite
+    if code in _NO_ROOM:
+        return StoreUnavailable(f"database: {error}", "đĩa đầy", cause="full")
+    if code is not None and code & _PRIMARY == sqlite3.SQLITE_BUSY:
+        return StoreUnavailable(f"database: {error}", "chương trình khác đang ghi", cause="locked")
     return StoreError(f"database: {error}")

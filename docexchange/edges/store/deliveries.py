@@ -21,7 +21,7 @@ from ...core.events import Passed, Recipient, Subject, rfc3339, transport_event
 from ...core.model import Deadline, Swept
 from ...core.standing import Standing, after, missing, warned
 from ...core.states import Event, IllegalTransition, Kind, State
-from . import tables
+from . import openwork, tables
 from .database import Connection, Query, Row, maybe_micros, maybe_moment, micros
 from .transaction import Transaction
 
@@ -33,7 +33,7 @@ _d, _s = tables.deliveries, tables.submissions
 def loaded() -> Select[Any]:
     """A delivery with the names of its submission, as `move` needs it."""
     names = (_s.c.tracking_id, _s.c.from_organ, _s.c.document_id, _s.c.number, _s.c.notation)
-    return select(_d, *names).join_from(_d, _s)
+    return select(_d, *names, _s.c.size).join_from(_d, _s)
 
 
 _BY_ID = Query(loaded().where(_d.c.id == bindparam("delivery_id")))
@@ -180,6 +180,8 @@ def move(
     )
     if row["state"] == new.state.value:
         return
+    begun = openwork.step(row["kind"], row["state"], new.state)
+    transaction.count(row["from_organ"], begun, row["size"])
     if row["kind"] == Kind.DOCUMENT:
         _announce(transaction, row, new, now, passed)
     elif row["answers"] is not None and row["state"] == State.QUEUED:

@@ -5,7 +5,7 @@ journal line in the same transaction. Reads run on a connection of the calling t
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
-    handover uploads blobs streams parts journal forgetting views naming
+    handover uploads blobs streams parts journal forgetting views naming openwork
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -18,12 +18,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 from envelopes.evidence.journal import Follower, JournalBroken, JournalState
 from envelopes.model import Stored
 
-from ...core.errors import StoreError
+from ...core.admission import Work
+from ...core.errors import StoreError, StoreUnavailable
 from ...core.model import (
     Acceptance,
     Arrival,
@@ -65,6 +66,7 @@ from . import (
     handover,
     journal,
     lanes,
+    openwork,
     parked,
     parts,
     pauses,
@@ -79,14 +81,16 @@ from . import (
 from . import (
     kept as keeping,
 )
-from .database import Connection
+from .database import BUSY_MS, DAEMON_BUSY_MS, Connection
 from .migrations import bring_up
 from .storelock import StoreLock
 from .transaction import Node, Transaction
-from .writer import WINDOW, Writer
+from .writer import AGAIN_S, WINDOW, Writer
 
 if TYPE_CHECKING:
     from ...core.ports import Store
+
+T = TypeVar("T")
 
 GIB = 1024**3  # bytes
 
@@ -158,7 +162,12 @@ class SqlStore:
             bring_up(path, lock)
             surroundings = Node(f"/node/{node}", mailroom_of)
             writer = Writer(
-                Connection(path), surroundings, crash=crash, window=window, committed=committed
+                Connection(path, busy_ms=DAEMON_BUSY_MS if exclusive else BUSY_MS),
+                surroundings,
+                crash=crash,
+                window=window,
+                committed=committed,
+                again=AGAIN_S if exclusive else None,
             )
         except BaseException:
             lock.release()
@@ -225,12 +234,10 @@ class SqlStore:
         return lanes.due(self._reader, lane, turn, organ, now, self._longest, skip, limit)
 
     async def pause(self, pause: Pause, now: datetime) -> None:
-        await self._writer.write("pause", lambda work: pauses.pause(work, pause, now))
+        await self._finish("pause", lambda work: pauses.pause(work, pause, now))
 
     async def resume(self, lane: str, organ: str, now: datetime) -> bool:
-        return await self._writer.write(
-            "resume", lambda work: pauses.resume(work, lane, organ, now)
-        )
+        return await self._finish("resume", lambda work: pauses.resume(work, lane, organ, now))
 
     def pauses(self) -> Sequence[Pause]:
         return pauses.every(self._reader)
@@ -248,7 +255,7 @@ class SqlStore:
         detail: str = "",
         unknown: bool = False,
     ) -> State:
-        return await self._writer.write(
+        return await self._finish(
             "record",
             lambda work: deliveries.record(
                 work, delivery_id, event, now, next_try, detail, recalls.wake, unknown=unknown
@@ -312,8 +319,8 @@ class SqlStore:
         return row["tracking_id"] if row else None
 
     async def accept(self, arrival: Arrival, receipt: Submission) -> Acceptance:
-        await self._write_large(arrival.sha256, arrival.data, arrival.arrived_at)
-        acceptance = await self._writer.write(
+        await self._write_large(arrival.sha256, arrival.data, arrival.arrived_at, in_hand=True)
+        acceptance = await self._finish(
             "accept", lambda work: arrivals.accept(work, arrival, receipt)
         )
         if isinstance(receipt.data, bytes):
@@ -321,19 +328,19 @@ class SqlStore:
         return acceptance
 
     async def answer_again(self, tracking_id: str, now: datetime) -> int:
-        return await self._writer.write(
+        return await self._finish(
             "answer_again", lambda work: arrivals.answer_again(work, tracking_id, now)
         )
 
     async def quarantine(self, kept: Kept, answer: Submission | None) -> bool:
-        await self._write_large(kept.sha256, kept.data, kept.kept_at)
-        return await self._writer.write(
+        await self._write_large(kept.sha256, kept.data, kept.kept_at, in_hand=True)
+        return await self._finish(
             "quarantine", lambda work: keeping.quarantine(work, kept, answer, self._quota)
         )
 
     async def hold(self, kept: Kept) -> bool:
-        await self._write_large(kept.sha256, kept.data, kept.kept_at)
-        return await self._writer.write("hold", lambda work: keeping.hold(work, kept))
+        await self._write_large(kept.sha256, kept.data, kept.kept_at, in_hand=True)
+        return await self._finish("hold", lambda work: keeping.hold(work, kept))
 
     def held_due(
         self, now: datetime, limit: int
@@ -341,10 +348,10 @@ class SqlStore:
         return keeping.due(self._reader, now, limit)
 
     async def settle(self, kept_id: int, now: datetime, outcome: str) -> None:
-        await self._writer.write("settle", lambda work: keeping.settle(work, kept_id, now, outcome))
+        await self._finish("settle", lambda work: keeping.settle(work, kept_id, now, outcome))
 
     async def attempt(self, sha256: str, now: datetime) -> int:
-        return await self._writer.write("attempt", lambda work: keeping.attempt(work, sha256, now))
+        return await self._finish("attempt", lambda work: keeping.attempt(work, sha256, now))
 
     # -- too large for memory ---------------------------------------------------------------
     async def fill(self, produce: Callable[[BinaryIO], Stored], now: datetime) -> InStore:
@@ -376,7 +383,7 @@ class SqlStore:
 
     # -- receipts ---------------------------------------------------------------------------
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
-        return await self._writer.write("apply_receipt", lambda work: receipts.apply(work, receipt))
+        return await self._finish("apply_receipt", lambda work: receipts.apply(work, receipt))
 
     async def match_parked(self, now: datetime) -> Sequence[Receipt]:
         if not parked.any_due(self._reader, now):  # asked every second, and nearly always so
@@ -396,15 +403,15 @@ class SqlStore:
     async def take_recall(
         self, recall: Arrival, decided: Recall, answer: Submission
     ) -> Acceptance | None:
-        await self._write_large(recall.sha256, recall.data, recall.arrived_at)
-        return await self._writer.write(
+        await self._write_large(recall.sha256, recall.data, recall.arrived_at, in_hand=True)
+        return await self._finish(
             "take_recall", lambda work: recalls.take(work, recall, decided, answer)
         )
 
     async def accept_recalled(
         self, arrival: Arrival, receipt: Submission, answers: Sequence[Submission]
     ) -> Acceptance:
-        return await self._writer.write(
+        return await self._finish(
             "accept_recalled",
             lambda work: recalls.accept_recalled(work, arrival, receipt, answers),
         )
@@ -455,7 +462,21 @@ class SqlStore:
         return handover.due(self._reader, vhost, after, limit, large=large)
 
     async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:
-        await self._writer.write("mailroom_sent", lambda work: handover.sent(work, row_ids, now))
+        await self._finish("mailroom_sent", lambda work: handover.sent(work, row_ids, now))
+
+    # -- room -------------------------------------------------------------------------------
+    @property
+    def unavailable(self) -> StoreUnavailable | None:
+        """Why the last change was not written, None when it was."""
+        return self._writer.unavailable
+
+    def open_work(self) -> dict[str, Work]:
+        """By OrganId, what is under way; cost does not grow with the backlog."""
+        return openwork.read(self._reader)
+
+    async def note(self, event: str, ref: str, now: datetime, **facts: object) -> None:
+        """Add a line about the node itself to the journal. Raises StoreError."""
+        await self._writer.write("note", lambda work: work.note(event, ref, now, **facts))
 
     # -- views ------------------------------------------------------------------------------
     def document(self, ref: str) -> DocumentView:
@@ -523,16 +544,25 @@ class SqlStore:
     def last_journal_time(self) -> datetime | None:
         return journal.last_time(self._reader)
 
-    async def _write_large(self, sha256: str, data: Content, now: datetime) -> None:
+    async def _finish(self, name: str, operation: Callable[[Transaction], T]) -> T:
+        """Write what finishes something in hand; while the store cannot write, the daemon waits."""
+        return await self._writer.write(name, operation, in_hand=True)
+
+    async def _write_large(
+        self, sha256: str, data: Content, now: datetime, *, in_hand: bool = False
+    ) -> None:
         """Write content over 1 MiB ahead, part by part, so that nobody waits for all of it."""
         if isinstance(data, InStore) or len(data) <= blobs.CHUNK:
             return
         if not await self._writer.write(
-            "begin_content", lambda work: blobs.begin(work, sha256, len(data), now)
+            "begin_content",
+            lambda work: blobs.begin(work, sha256, len(data), now),
+            in_hand=in_hand,
         ):
             return
         for seq, part in blobs.parts(data):
-            await self._writer.write("content", partial(blobs.put_part, sha256, seq, part))
+            put = partial(blobs.put_part, sha256, seq, part)
+            await self._writer.write("content", put, in_hand=in_hand)
 
 
 if TYPE_CHECKING:

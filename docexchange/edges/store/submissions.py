@@ -127,6 +127,8 @@ def queue(transaction: Transaction, submission: Submission, answers: int | None)
     row = connection.rows(_ADD, **_columns(submission), blob_id=blob_id)[0]
     waiting = answers is not None and deliveries.has_queued_answer(connection, answers)
     connection.many(_ADD_DELIVERY, _delivery_columns(submission, row["id"], answers, waiting))
+    if submission.kind is Kind.DOCUMENT:
+        transaction.count(submission.from_organ, len(submission.recipients), len(submission.data))
     if submission.origin is not None:
         connection.run(
             _ADD_ORIGIN,

@@ -6,6 +6,7 @@
     pauses                           destinations that get nothing but probes for now
     receipts                         verified statuses of others about documents of ours
     parked                           the same about documents that are not here yet
+    open_work                        what each organ has under way
     arrivals                         what we accepted, once per organ and bytes
     changes                          what an arrival recalls, updates or replaces
     kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
@@ -252,6 +253,14 @@ changes = Table(
 )
 Index("changes_arrival", changes.c.arrival_id)
 Index("changes_document", changes.c.organ, changes.c.from_organ, changes.c.document_id)
+
+open_work = Table(
+    "open_work",
+    metadata,
+    Column("organ", Text, primary_key=True),
+    _int("deliveries"),
+    _int("bytes"),
+)
 
 origins = Table(
     "origins",

@@ -1,7 +1,7 @@
 """What an operation of the store is given: the connection, the journal and the mailrooms' tray.
 
-Journal lines and mailroom messages are only gathered here and written together just before the
-commit, so a batch of fifty operations inserts each kind once.
+Journal lines, mailroom messages and what organs have under way are only gathered here and written
+together just before the commit, so a batch of fifty operations inserts each kind once.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from ...core.admission import Work
 from ...core.errors import StoreError
 from ...core.model import MailroomMessage
-from . import journal, tables
+from . import journal, openwork, tables
 from .database import Connection, Query, adding, micros
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Transaction:
     node: Node
     _lines: list[journal.Entry] = field(default_factory=list)
     _messages: list[dict[str, Any]] = field(default_factory=list)
+    _work: dict[str, Work] = field(default_factory=dict)
 
     def note(self, event: str, ref: str, at: datetime, **facts: object) -> None:
         """Add a line to the journal."""
@@ -67,6 +69,12 @@ class Transaction:
             }
         )
 
+    def count(self, organ: str, deliveries: int, size: int) -> None:
+        """Count deliveries of an organ that begin, or end (negative), each of so many bytes."""
+        if deliveries:
+            more = Work(deliveries, deliveries * size)
+            self._work[organ] = self._work.get(organ, Work()) + more
+
     def attempt(self, operation: Callable[[Transaction], T]) -> T:
         """Run one operation in a savepoint: when it raises, it alone is undone.
 
@@ -74,7 +82,7 @@ class Transaction:
             what the operation raised; nothing of it is left.
             TransactionLost: the database gave up the whole transaction.
         """
-        lines, messages = len(self._lines), len(self._messages)
+        lines, messages, work = len(self._lines), len(self._messages), dict(self._work)
         self.connection.command("SAVEPOINT operation")
         try:
             result = operation(self)
@@ -84,6 +92,7 @@ class Transaction:
             self.connection.command("ROLLBACK TO operation")
             self.connection.command("RELEASE operation")
             del self._lines[lines:], self._messages[messages:]
+            self._work = work
             raise
         self.connection.command("RELEASE operation")
         return result
@@ -91,6 +100,7 @@ class Transaction:
     def flush(self) -> None:
         """Write what was gathered; only the commit remains."""
         journal.append(self.connection, self._lines)
+        openwork.write(self.connection, self._work)
         if self._messages:
             self.connection.many(_POST, self._messages)
 

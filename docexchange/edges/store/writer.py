@@ -1,8 +1,11 @@
 """The one writer thread: operations that wait together share one transaction and one fsync.
 
 An operation is a function of a `Transaction` and may be run twice, the first time undone. A refused
-one undoes only itself; each caller gets its result only after the COMMIT. A transaction that cannot
-be committed fails all of them, and the writer takes nothing more: the daemon stops.
+one undoes only itself; each caller gets its result only after the COMMIT.
+
+A transaction that cannot be committed fails all of them. If the disk is full or another process
+holds the database, the writer goes on: new work is refused, what is in hand is tried again until it
+is written. After any other failure it takes nothing more: the daemon stops.
 
 The window adapts: after a batch of one the next is committed at once; under load the writer
 collects up to 10 ms. A caller that is cancelled meanwhile changes nothing for the others.
@@ -21,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ...core.errors import StoreError
+from ...core.errors import StoreError, StoreUnavailable
 from .database import Connection
 from .transaction import Node, Transaction, TransactionLost
 
@@ -29,6 +32,7 @@ T = TypeVar("T")
 
 WINDOW = 0.010  # seconds; 10 ms against 0 brought 13 % more documents/s at 64 in flight
 WINDOW_STEP = 0.001  # seconds of window for each operation of the last batch beyond the first
+AGAIN_S = 0.5  # seconds before work in hand asks again a store that could not write
 BATCH_MAX = 512  # operations in a transaction: bounds the journal lines held in memory
 
 
@@ -67,6 +71,8 @@ class Writer:
             operation of that name, and crash("after:<name>") just after; tests die there.
         window: longest time to collect under load, seconds.
         committed: called on the callers' event loop after each commit: there may be work.
+        again: seconds before work in hand is tried again when the store cannot write for now;
+            None: it is not, its caller is told (a command line, which a person can repeat).
     """
 
     def __init__(
@@ -77,7 +83,9 @@ class Writer:
         crash: Callable[[str], None],
         window: float = WINDOW,
         committed: Callable[[], None] = _nobody,
+        again: float | None = None,
     ) -> None:
+        self._again = again
         self._committed = committed
         self._connection = connection
         self._node = node
@@ -87,16 +95,34 @@ class Writer:
         self._broken: StoreError | None = None
         self._closed = False
         self.batches = 0  # transactions committed, for measuring
+        self.unavailable: StoreUnavailable | None = None  # why the last change was not written
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, name: str, operation: Callable[[Transaction], T]) -> T:
+    async def write(
+        self, name: str, operation: Callable[[Transaction], T], *, in_hand: bool = False
+    ) -> T:
         """Run an operation; when this returns, it is on disk.
+
+        Args:
+            name: of its crash points.
+            operation: may be run more than once, every time but the last undone.
+            in_hand: it finishes something: while the store cannot write, this waits.
 
         Raises:
             what the operation raised: it alone was undone.
+            StoreUnavailable: nothing of it is on disk; the store goes on.
             StoreError: nothing of it is on disk.
         """
+        while True:
+            try:
+                return await self._write(name, operation)
+            except StoreUnavailable:
+                if not in_hand or self._again is None:
+                    raise
+            await asyncio.sleep(self._again)
+
+    async def _write(self, name: str, operation: Callable[[Transaction], T]) -> T:
         if self._broken is not None:
             raise StoreError(f"the store has stopped: {self._broken}")
         if self._closed:
@@ -154,20 +180,41 @@ class Writer:
         try:
             self._transact(batch)
         except Exception as error:  # noqa: BLE001  # whatever it was, the callers must be told
-            self._broken = error if isinstance(error, StoreError) else StoreError(repr(error))
-            self._fail(batch, self._broken)
             self._roll_back()
+            self._explain(batch, error)
         return None
+
+    def _explain(self, batch: Sequence[Job], error: Exception) -> None:
+        """Tell a batch that it was not written. Whoever cannot even undo it must stop, too."""
+        lost = error.__cause__ if isinstance(error, TransactionLost) else error
+        if isinstance(lost, StoreUnavailable) and not self._connection.in_transaction:
+            self.unavailable = lost
+            text = f"nothing was stored: {lost}"
+            for job in batch:
+                job.error = StoreUnavailable(text, lost.vi, cause=lost.cause)
+            return
+        self._broken = error if isinstance(error, StoreError) else StoreError(repr(error))
+        self._fail(batch, self._broken)
 
     def _transact(self, batch: Sequence[Job]) -> None:
         names = dict.fromkeys(job.name for job in batch)
+        before = self._connection.changes
         self._run(batch)
         for name in names:
             self._crash(f"before:{name}")
         self._connection.command("COMMIT")
         self.batches += 1
+        self._recover(batch, before)
         for name in names:
             self._crash(f"after:{name}")
+
+    def _recover(self, batch: Sequence[Job], before: int) -> None:
+        """A commit of nothing says nothing about the disk; one that left an operation out does."""
+        left_out = [job.error for job in batch if isinstance(job.error, StoreUnavailable)]
+        if left_out:
+            self.unavailable = left_out[0]
+        elif self.unavailable is not None and self._connection.changes > before:
+            self.unavailable = None
 
     def _run(self, batch: Sequence[Job]) -> None:
         """Run the operations; when one raises, all of them again, each in its own savepoint.

@@ -43,8 +43,8 @@ def test_the_head_is_the_last_script() -> None:
 
 
 FIRST = """
-DROP TABLE signings; DROP TABLE pauses; DROP TABLE parked; DROP TABLE part_groups;
-DROP TABLE uploads;
+DROP TABLE signings; DROP TABLE pauses; DROP TABLE open_work; DROP TABLE parked;
+DROP TABLE part_groups; DROP TABLE uploads;
 DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;
 ALTER TABLE deliveries DROP COLUMN deadline;
 CREATE INDEX deliveries_due ON deliveries (lane, next_try);
