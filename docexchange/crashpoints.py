@@ -44,7 +44,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "recall": ("submit_recalls", "accept_recalled", "take_recall"),
     "mailroom": ("reply", "mailroom_sent"),
     "uploads": ("keep_upload", "drop_upload"),
-    "keeper": ("sweep", "sweep_orphans", "expire_signings"),
+    "keeper": ("sweep", "sweep_orphans", "expire_signings", "note"),
 }
 LANES = tuple(lane.value for lane in Lane)
 SUBMISSIONS = ("document", "part", "status", "recall")

@@ -69,7 +69,7 @@ async def test_an_older_store_is_counted_when_it_is_migrated(folder: Path) -> No
         await store.submit(document("D2", recipients=("H01", "H13")))
         wanted = counted(store)
     raw = sqlite3.connect(folder / "store.db")
-    raw.executescript("DROP TABLE open_work; UPDATE alembic_version SET version_num = '0005'")
+    raw.executescript("DROP TABLE open_work; UPDATE alembic_version SET version_num = '0006'")
     raw.close()
     with open_store(folder) as store:
         assert store.open_work() == wanted
