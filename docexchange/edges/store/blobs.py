@@ -22,7 +22,6 @@ from .transaction import Transaction
 
 CHUNK = 1024 * 1024  # bytes a row; also what a transaction shared with others takes at most
 WHOLE_MAX = 8 * 1024 * 1024  # bytes; what is larger is never read into memory whole
-COMPLETE, DESTROYED = 1, 3  # of a destroyed content the digest stays; 2: parts gather
 ORPHAN_AFTER = timedelta(days=1)
 FRESH_BYTES = 16 * 1024 * 1024  # twice the largest envelope; a hundred of the usual size
 
@@ -69,7 +68,9 @@ _DROP = Query(delete(_b).where(_b.c.id == bindparam("blob_id")))
 
 
 _DESTROYED = Query(
-    update(_b).where(_b.c.id == bindparam("blob_id")).values(complete=tables.number(DESTROYED))
+    update(_b)
+    .where(_b.c.id == bindparam("blob_id"))
+    .values(complete=tables.number(tables.DESTROYED))
 )
 _NEEDED = tuple(
     Query(statement.where(_b.c.id == bindparam("blob_id")).limit(1))
@@ -124,7 +125,7 @@ def put(transaction: Transaction, sha256: str, data: Content, at: datetime) -> i
         number = _add(connection, sha256, len(data), at, complete=True)
     else:
         number = known["id"]
-        if known["complete"] == COMPLETE:
+        if known["complete"] == tables.COMPLETE:
             return number
         connection.run(_COMPLETE, blob_id=number)
         present = {row["seq"] for row in connection.rows(_PARTS, blob_id=number)}

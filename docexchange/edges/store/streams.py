@@ -49,6 +49,14 @@ _RENAME = Query(
         complete=bindparam("complete"),
     )
 )
+_RELINK = tuple(
+    Query(
+        update(table)
+        .where(table.c.blob_id == bindparam("blob_id"))
+        .values(blob_id=bindparam("content_id"))
+    )
+    for table in (tables.submissions, tables.arrivals, tables.receipts)
+)
 _LEAVE_GROUP = Query(delete(_g).where(_g.c.blob_id == bindparam("blob_id")))
 _ROWS = Query(
     select(_c.c.seq, func.length(_c.c.data).label("size"))
@@ -78,14 +86,18 @@ def adopt(transaction: Transaction, content: InStore, sha256: str) -> int:
     """Name content by its digest and make it readable; the number to link.
 
     When the same content is here already, that one is linked, and this one is left to be swept.
+    Whoever linked one that was destroyed links this one: it is sealed, whatever it links.
     Parts that gathered to it are no group any more.
     """
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
     if known is not None and known["id"] != content.blob_id:
         number: int = known["id"]
-        if known["complete"]:
+        if known["complete"] == tables.COMPLETE:
             return number
+        if known["complete"] == tables.DESTROYED:
+            for relink in _RELINK:
+                connection.run(relink, blob_id=number, content_id=content.blob_id)
         away = {"name": f"orphan {number}", "size": known["size"], "complete": 0}
         connection.run(_RENAME, blob_id=number, **away)
     if known is None or known["id"] != content.blob_id:

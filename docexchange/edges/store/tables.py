@@ -96,6 +96,7 @@ def blob_of(digest: ColumnElement[str]) -> ColumnElement[int]:
 
 # Partial indexes hold only the rows that can be due, so their cost does not grow with history;
 # their conditions stand in the queries word for word.
+COMPLETE, DESTROYED = 1, 3  # of a destroyed content the digest stays; 2: parts gather
 INCOMPLETE = blobs.c.complete == number(0)
 Index("blobs_incomplete", blobs.c.stored_at, sqlite_where=INCOMPLETE)
 

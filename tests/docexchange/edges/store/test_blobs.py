@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
+from typing import BinaryIO
 
 import pytest
 
 from docexchange.core.errors import NotFound, StoreError
 from docexchange.core.model import Acceptance
 from docexchange.edges.store import SqlStore, blobs
+from envelopes.model import Stored
 from tests.records import NOW, arrival, digest, document, first_receipt, kept
 
 LARGE = bytes(range(256)) * 4 * 2600  # 2.5 MiB: three rows
@@ -117,3 +120,34 @@ def test_fresh_bytes_are_given_once_and_bounded() -> None:
     fresh.add("d", b"12345678901")  # larger than all that is kept
     assert fresh.take("d") is None
     assert fresh.take("c") == b"12345678"
+
+
+async def test_large_content_destroyed_by_a_recall_comes_again_for_another_organ(
+    store: SqlStore,
+) -> None:
+    """The copy that was given back stays known and sealed; the other organ's can be read."""
+
+    def produce(out: BinaryIO) -> Stored:
+        out.write(LARGE)
+        return Stored(len(LARGE), digest(LARGE))
+
+    for name, organ in (("A1", "H05"), ("A2", "H13")):
+        came = replace(arrival(name, data=LARGE), organ=organ, delivery=None)
+        held = await store.fill(produce, NOW)
+        receipt = first_receipt(came)
+        assert await store.accept(replace(came, data=held), receipt) is Acceptance.NEW
+        if organ == "H05":
+            raw = sqlite3.connect(store._path)
+            raw.execute("UPDATE arrivals SET sealed_at = 1")
+            raw.commit()
+            raw.close()
+            done = await store._writer.write(
+                "settle", lambda work: blobs.destroy(work, digest(LARGE))
+            )
+            assert done
+            assert max(size for _, size in rows(store)) < blobs.CHUNK  # that of the receipt
+    with store.open_blob(digest(LARGE)) as file:
+        read = b"".join(iter(file.read, b""))  # a read ends with its row
+    assert (len(read), digest(read)) == (len(LARGE), digest(LARGE))
+    for organ, name in (("H05", "A1"), ("H13", "A2")):
+        assert store.find_arrival(organ, digest(LARGE)) == name
