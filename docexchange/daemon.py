@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -33,6 +34,7 @@ from .edges.axis import Axis
 from .edges.clock import WallClock
 from .edges.mailroom import Mailrooms
 from .edges.store import SqlStore
+from .edges.supervisor import Pulse, Supervisor
 from .flow import door, echo, inbox, keeper, mailroom
 from .flow.echo import Echo
 from .flow.outbox import Sender
@@ -60,8 +62,10 @@ class Daemon:
     mailrooms: Mailrooms | None
     crash: Crash
     echoes: tuple[Echo, ...] = ()
+    supervisor: Supervisor = field(default_factory=Supervisor)
 
     def __post_init__(self) -> None:
+        self.pulse = Pulse(asyncio.get_running_loop().time)
         outstanding = self.config.axis.outstanding_confirms
         config = self.config
         organs = {vhost: config.organs_of(vhost) for vhost in config.vhosts()}
@@ -105,8 +109,11 @@ class Daemon:
                 connections.append(group.create_task(self.mailrooms.run()))
                 loops += self._mailroom_loops(group, self.mailrooms, self.desks)
             log.info("serving", node=self.config.node, organs=sorted(self.config.organs))
+            watch = group.create_task(self._watch())
             self.crash("started")
             await stop.wait()
+            self.supervisor.stopping()
+            watch.cancel()
             log.info("stopping", in_hand=len(self._in_hand))
             self.crash("stopping:told")
             await self._finish(loops)
@@ -131,9 +138,28 @@ class Daemon:
                 task.cancel()
         self.crash("stopping:drained")
 
+    async def _watch(self) -> None:
+        """Tell the supervisor how we are, and that the loops turn."""
+        self.supervisor.ready(self._state())
+        if self.supervisor.every is None:
+            return
+        while True:
+            self.supervisor.look(self.pulse)
+            self.supervisor.status(self._state())
+            await asyncio.sleep(self.supervisor.every)
+
+    def _state(self) -> str:
+        count = len(self._in_hand)
+        if self.config.lang == "en":
+            axis = "connected to the axis" if self.axis.up else "no axis, reconnecting"
+            return f"{self.config.node}: {axis}; {count} in hand"
+        axis = "đã nối trục" if self.axis.up else "mất kết nối trục, đang nối lại"
+        return f"{self.config.node}: {axis}; đang xử lý {count}"
+
     async def _send(self) -> None:
         committed = self._waker()
         while True:
+            self.pulse.beat("sender")
             committed.clear()
             try:
                 self.sender.pump(self.clock.now())
@@ -166,6 +192,7 @@ class Daemon:
 
     async def _keep(self) -> None:
         for round_ in itertools.count():
+            self.pulse.beat("keeper")
             self.crash("before:round")
             try:
                 await keeper.keep(world=self.world, now=self.clock.now())
@@ -304,7 +331,8 @@ async def serve(config: Config, stop: asyncio.Event, *, echoes: tuple[Echo, ...]
     with open_store(config, exclusive=True, crash=crash, committed=committed) as store:
         world = build_world(config, store, clock, crash=crash if config.crash_points else None)
         axis, mailrooms = _axis(config, world), _mailrooms(config, world)
-        daemon = Daemon(config, world, store, clock, axis, mailrooms, crash, echoes)
+        supervisor = Supervisor.of(os.environ, os.getpid())
+        daemon = Daemon(config, world, store, clock, axis, mailrooms, crash, echoes, supervisor)
         running.append(daemon)
         await daemon.run(stop)
     crash("stopping:store")

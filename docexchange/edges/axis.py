@@ -98,6 +98,11 @@ class Axis:
         for link in self._links:
             await link.up.wait()
 
+    @property
+    def up(self) -> bool:
+        """Whether both connections are up."""
+        return all(link.up.is_set() for link in self._links)
+
     async def publish(
         self, lane: Lane, organ: str, body: bytes, headers: Mapping[str, str]
     ) -> None:

@@ -1,0 +1,48 @@
+"""`run` as systemd starts it: a process of its own, heard on the socket that it is given."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.office import Office
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 60.0  # s for a loaded machine; a good run needs two
+
+
+@pytest.mark.slow
+def test_systemd_hears_ready_alive_and_stopping(office: Office) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.settimeout(PATIENCE)
+        name = f"\0docexchange-test-{os.getpid()}"
+        systemd.bind(name)
+        config = office.folder / "H05" / "docexchange.toml"
+        with subprocess.Popen(
+            [sys.executable, "-m", "docexchange", "run", "-c", config],
+            cwd=ROOT,
+            env={**os.environ, "NOTIFY_SOCKET": "@" + name[1:], "WATCHDOG_USEC": "2000000"},
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                status = "STATUS=H05: mất kết nối trục, đang nối lại; đang xử lý 0"
+                assert _next(systemd) == f"READY=1\n{status}"  # without a broker, too
+                assert _next(systemd) == "WATCHDOG=1"
+                assert _next(systemd) == status
+                assert _next(systemd) == "WATCHDOG=1"
+                process.send_signal(signal.SIGTERM)
+                while (line := _next(systemd)) != "STOPPING=1":
+                    assert line in (status, "WATCHDOG=1")
+                assert process.wait(PATIENCE) == 0
+            finally:
+                process.kill()
+
+
+def _next(systemd: socket.socket) -> str:
+    return systemd.recv(4096).decode()
