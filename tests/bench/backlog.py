@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from docexchange.core.policy import Limits
 from docexchange.core.schedule import Schedule
 from docexchange.core.world import World
 from docexchange.edges.store import SqlStore
@@ -254,7 +255,9 @@ def _peak() -> int:
 def _world(store: SqlStore) -> World:
     """What a sender needs of it."""
     rng = random.Random(1)  # jitter
-    needed = SimpleNamespace(store=store, schedule=Schedule(), spread=lambda: rng.uniform(-1, 1))
+    needed = SimpleNamespace(
+        store=store, schedule=Schedule(), limits=Limits(), spread=lambda: rng.uniform(-1, 1)
+    )
     return cast("World", needed)
 
 

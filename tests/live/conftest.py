@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from docexchange.core.model import MailroomMessage
-from docexchange.demo.rabbitmq import Node, find_server
+from docexchange.demo.rabbitmq import Node
 from docexchange.edges.mailroom import Mailrooms, Submitted
-from docexchange.edges.permissions import definitions
 from docexchange.edges.topology import axis_topology, mailroom_topology
 from tests.contract import Watch
-from tests.live.rig import AXIS, MAILROOMS, MAX_MESSAGE, NODES, ORGANS, fresh
+from tests.live.rig import AXIS, MAILROOMS, ORGANS, broker, fresh
 
 
 @pytest.fixture(scope="session")
 def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """The broker of this run."""
-    if find_server() is None:
-        why = "no rabbitmq-server here; deploy/test installs the Debian package"
-        if os.environ.get("DOCEXCHANGE_TEST_LIVE") == "1":
-            pytest.fail(why)
-        pytest.skip(why)
-    node = Node(
-        tmp_path_factory.mktemp("rabbit"),
-        definitions=definitions(AXIS, NODES, MAILROOMS),
-        settings={"max_message_size": str(MAX_MESSAGE)},
-    )
-    with node:
+    with broker(tmp_path_factory.mktemp("rabbit")) as node:
         yield node
 
 

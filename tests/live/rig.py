@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from docexchange.config import Config, load
 from docexchange.daemon import serve
-from docexchange.demo.rabbitmq import Node
+from docexchange.demo.rabbitmq import Node, find_server
 from docexchange.edges.link import connect
-from docexchange.edges.permissions import MailroomLogin, NodeLogin
+from docexchange.edges.permissions import MailroomLogin, NodeLogin, definitions
 from docexchange.edges.topology import Topology, apply
 from docexchange.flow.echo import Echo
 from keys.certificates import load_pem
@@ -26,6 +29,23 @@ NODES = [NodeLogin(name, f"node-{name}", PASSWORD, (f"mr-{name}",)) for name in 
 MAILROOMS = [MailroomLogin(f"mr-{name}", f"mailroom-{name}", PASSWORD) for name in ORGANS]
 SOON = 10.0  # s; generous, since nothing here should take one
 RESTART = 60.0  # s for a killed broker to be back and all clients with it
+
+
+@contextlib.contextmanager
+def broker(folder: Path) -> Iterator[Node]:
+    """A private broker with the logins of this axis; skips, or fails where it must be there."""
+    if find_server() is None:
+        why = "no rabbitmq-server here; deploy/test installs the Debian package"
+        if os.environ.get("DOCEXCHANGE_TEST_LIVE") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    node = Node(
+        folder,
+        definitions=definitions(AXIS, NODES, MAILROOMS),
+        settings={"max_message_size": str(MAX_MESSAGE)},
+    )
+    with node:
+        yield node
 
 
 def node_url(rabbit: Node, node: str, vhost: str = AXIS) -> str:

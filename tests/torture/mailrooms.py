@@ -16,7 +16,7 @@ from typing import Any
 
 import aiormq
 from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import AMQPError
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 from pamqp.commands import Basic
 
 from docexchange.core.events import CONTRACT
@@ -30,7 +30,7 @@ CONNECT = 10.0  # s
 CLOSE = 1.0  # s
 CONFIRM = 5.0  # s for the broker's confirm
 PREFETCH = 100
-TROUBLE = (OSError, AMQPError, TimeoutError, asyncio.CancelledError)
+TROUBLE = (OSError, AMQPError, ChannelInvalidStateError, TimeoutError, asyncio.CancelledError)
 
 
 class Witness:
