@@ -22,7 +22,7 @@ from typing import Any, cast
 import uvloop
 
 from docexchange import log
-from docexchange.compose import build_world, open_store
+from docexchange.compose import build_world, crash_point, open_store
 from docexchange.config import Config, load
 from docexchange.core.model import Receipt, ReceiptOutcome
 from docexchange.core.schedule import Lane
@@ -100,7 +100,9 @@ async def serve(config: Config) -> None:
         watched = WatchedStore(real)
         store = cast("SqlStore", watched)  # all of it but one method is the real one's
         world = build_world(config, store, clock)
-        daemons.append(Daemon(config, world, store, clock, _axis(config, world), None))
+        daemons.append(
+            Daemon(config, world, store, clock, _axis(config, world), None, crash_point(config))
+        )
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(daemons[0].run(stop))
