@@ -20,7 +20,7 @@ ATTACHMENT = 48 * MIB  # an envelope of 64 MiB, 16 parts
 
 
 async def test_it_arrives_in_flat_memory_and_a_stock_client_has_its_bytes(tmp_path: Path) -> None:
-    """peers.md section 5 row 20, a small one: whole bodies in hand would be 64 MiB and more."""
+    """Peer failure 20, a small one: whole bodies in hand would be 64 MiB and more."""
     if find_server() is None:
         pytest.skip("no rabbitmq-server here")
     stage = Playground(tmp_path, "", "")
