@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -25,8 +25,9 @@ def setup(stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = 
     `quiet` leaves out everything that is not critical: a command says itself what it did and what
     went wrong. When this returns, structlog and the standard library's loggers write the same form.
     """
-    target = stream if stream is not None else sys.stderr
-    terminal = target.isatty()
+    given = stream if stream is not None else sys.stderr
+    terminal = given.isatty()
+    target = cast("TextIO", Steady(given))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -54,6 +55,30 @@ def setup(stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = 
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+class Steady:
+    """A stream that drops what it cannot write: a full disk under the log ends no daemon, since the
+    record of what happened is the journal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.dropped = 0  # lines
+
+    def write(self, text: str) -> int:
+        """Write it if that can be done."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self.dropped += 1
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush it if that can be done."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self.dropped += 1
 
 
 def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -1,5 +1,6 @@
 """docexchange/log.py: one record one line, no password, no control character."""
 
+import errno
 import io
 import json
 import logging
@@ -108,3 +109,28 @@ def test_on_a_terminal_a_line_for_people() -> None:
     structlog.get_logger().info("queued", tracking_id="01K9")
     assert "queued" in out.getvalue()
     assert not out.getvalue().startswith("{")
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.EFBIG, "File too large")
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self.full:
+            raise OSError(errno.EFBIG, "File too large")
+
+
+def test_a_log_that_cannot_be_written_ends_nothing() -> None:
+    out = Full()
+    log.setup(out)
+    structlog.get_logger().info("lost")
+    logging.getLogger("aio_pika").warning("lost, too")
+    out.full = False
+    structlog.get_logger().info("written")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["written"]

@@ -82,8 +82,10 @@ def test_two_organization_identifiers_name_no_organ() -> None:
 
 
 def test_equal_bytes_are_equal_and_read_once() -> None:
+    first = Certificate.from_der(LEAF.certificate.der)  # the cache may have forgotten LEAF's
     again = Certificate.from_der(bytes(bytearray(LEAF.certificate.der)))
-    assert again is LEAF.certificate
+    assert again is first
+    assert again == LEAF.certificate
     assert len({again, LEAF.certificate, P256.organ("H13").certificate}) == 2
 
 
