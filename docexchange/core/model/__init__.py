@@ -1,0 +1,67 @@
+"""The records that flow between the paths and the store: plain frozen values, times aware UTC."""
+
+from __future__ import annotations
+
+from .content import Content, Gathered, InStore, Part
+from .journal import JournalLine, Snapshot
+from .mailroom import MailroomMessage, Origin, Outgoing
+from .receiving import (
+    Acceptance,
+    Arrival,
+    ArrivalView,
+    ChangeLine,
+    Kept,
+    KeptView,
+    OpenRecall,
+    RecallStanding,
+    Receipt,
+    ReceiptOutcome,
+)
+from .sending import (
+    Deadline,
+    DeliveryView,
+    DocumentView,
+    Due,
+    Head,
+    Pause,
+    StatusLine,
+    Submission,
+    Submitted,
+    Swept,
+)
+from .signing import Pending, PendingView, SigningOutcome
+
+__all__ = [
+    "Acceptance",
+    "Arrival",
+    "ArrivalView",
+    "ChangeLine",
+    "Content",
+    "Deadline",
+    "DeliveryView",
+    "DocumentView",
+    "Due",
+    "Gathered",
+    "Head",
+    "InStore",
+    "JournalLine",
+    "Kept",
+    "KeptView",
+    "MailroomMessage",
+    "OpenRecall",
+    "Origin",
+    "Outgoing",
+    "Part",
+    "Pause",
+    "Pending",
+    "PendingView",
+    "RecallStanding",
+    "Receipt",
+    "ReceiptOutcome",
+    "SigningOutcome",
+    "Snapshot",
+    "StatusLine",
+    "Submission",
+    "Submitted",
+    "Swept",
+]
