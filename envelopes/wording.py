@@ -416,4 +416,68 @@ _CONTENT: Final[Mapping[str, Reason]] = {
     ),
 }
 
-REASONS: Final[Mapping[str, Reason]] = {**_GATE, **_SIGNATURE, **_TRUST, **_CONTENT}
+_AGAIN = Words("Lập lại hồ sơ từ nơi có kho dữ liệu", "Have the bundle made again")
+
+
+def _bundle(vi: str, en: str, sub: SubIndication = SubIndication.FORMAT_FAILURE) -> Reason:
+    return Reason(Result.FAILED, sub, Words(vi, en), _AGAIN)
+
+
+_BUNDLE: Final[Mapping[str, Reason]] = {
+    "NOT_A_ZIP": _bundle("Không phải tệp zip", "Not a zip file"),
+    "ARCHIVE_FORM": _bundle(
+        "Tệp zip không đúng dạng của hồ sơ bằng chứng: bị sửa, hoặc do chương trình khác ghi",
+        "The zip is not of the form of a bundle: changed, or written by another program",
+    ),
+    "ARCHIVE_NAME": _bundle(
+        "Tên tệp trong zip không được phép hoặc lặp lại",
+        "A name in the zip is not allowed, or is there twice",
+    ),
+    "BUNDLE_FORM": _bundle(
+        "Không phải hồ sơ bằng chứng, hoặc phần chữ ký bị sửa",
+        "Not an evidence bundle, or its signature file was changed",
+    ),
+    "FILE_MISSING": _bundle(
+        "Thiếu tệp đã được ký", "A file that was signed is missing", SubIndication.HASH_FAILURE
+    ),
+    "FILE_ADDED": _bundle(
+        "Có tệp không được ký", "A file that nobody signed was added", SubIndication.HASH_FAILURE
+    ),
+    "FILE_CHANGED": _bundle(
+        "Tệp đã bị thay đổi sau khi ký",
+        "A file was changed after it was signed",
+        SubIndication.HASH_FAILURE,
+    ),
+    "CONTENTS_DISAGREE": _bundle(
+        "Các phần của hồ sơ nói về những văn bản khác nhau",
+        "Parts of the bundle speak of different documents",
+    ),
+    "MAKER_NO_PARTY": _bundle(
+        "Bên lập hồ sơ không phải bên gửi hoặc bên nhận văn bản",
+        "Whoever made the bundle neither sent nor got the document",
+    ),
+    "RECEIPT_MISSING": _bundle(
+        "Nhật ký ghi một biên nhận không có trong hồ sơ",
+        "The journal names a receipt that is not in the bundle",
+    ),
+    "RECEIPT_NO_PARTY": _bundle(
+        "Biên nhận của cơ quan không gửi và không nhận văn bản này",
+        "A receipt of an organ that neither sent nor got this document",
+    ),
+    "JOURNAL_UNPROVEN": _bundle(
+        "Dòng nhật ký không dẫn tới gốc của mốc đã ký",
+        "A journal line does not lead to the root of the signed checkpoint",
+    ),
+    "JOURNAL_OF_ANOTHER": _bundle(
+        "Nhật ký của cơ quan khác bên lập hồ sơ",
+        "The journal of another organ than the maker of the bundle",
+    ),
+}
+
+REASONS: Final[Mapping[str, Reason]] = {
+    **_GATE,
+    **_SIGNATURE,
+    **_TRUST,
+    **_CONTENT,
+    **_BUNDLE,
+}

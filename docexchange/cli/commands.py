@@ -30,6 +30,7 @@ NOUNS = (
     "quarantine",
     "receipts",
     "export",
+    "bundle",
     "journal",
     "topology",
     "verify",

@@ -1,4 +1,4 @@
-"""`verify`: the verdict on envelopes and receipts, offline.
+"""`verify`: the verdict on envelopes and receipts, and on evidence bundles (`bundles`), offline.
 
 An auditor's command: it needs files and trust anchors, no config, no store, no network.
 """
@@ -15,7 +15,7 @@ import typer
 
 from envelopes.large import LARGE_MAX
 
-from . import exits, folders, options, session, show
+from . import bundles, exits, folders, options, session, show
 from .tally import Bar, JsonStream, Tally
 from .words import say, spoken
 
@@ -29,8 +29,10 @@ Files = Annotated[
     typer.Argument(
         metavar=say("TỆP|THƯ_MỤC", "FILE|DIR"),
         help=say(
-            "gói tin và biên nhận; của thư mục, mọi .edxml và .xml, kể cả thư mục con",
-            "envelopes and receipts; of a folder, all .edxml and .xml, those below it too",
+            "gói tin và biên nhận; của thư mục, mọi .edxml và .xml, kể cả thư mục con; "
+            "hoặc một hồ sơ bằng chứng (.zip)",
+            "envelopes and receipts; of a folder, all .edxml and .xml, those below it too; "
+            "or one evidence bundle (.zip)",
         ),
     ),
 ]
@@ -42,8 +44,8 @@ def register(app: typer.Typer) -> None:
         app,
         "verify",
         verify,
-        "Kiểm tra gói tin và biên nhận: chữ ký, người ký, nội dung. Ngoại tuyến.",
-        "Check envelopes and receipts: signature, signer, content. Offline.",
+        "Kiểm tra gói tin, biên nhận, hồ sơ bằng chứng: chữ ký, người ký, nội dung. Ngoại tuyến.",
+        "Check envelopes, receipts, evidence bundles: signature, signer, content. Offline.",
     )
 
 
@@ -106,6 +108,8 @@ def verify(
         for one in ignored:
             show.note(say(f"--trust bỏ qua: {one}", f"--trust ignores: {one}"))
     binding = TomlDirectory.load(directory) if directory else None
+    if any(map(bundles.is_bundle, paths)):
+        raise typer.Exit(bundles.judge(paths, anchors, time, binding, trust, as_json=as_json))
     many = any(path.is_dir() for path in paths)
     shown = not many or as_json or session.current.verbose
     terms = folders.Terms(anchors, time, binding, limit, all_shown=shown)
