@@ -17,7 +17,7 @@ from .words import say, spoken
 
 if TYPE_CHECKING:
     from envelopes.evidence.bundle_report import BundleReport, Recipient, Status
-    from envelopes.report import Check
+    from envelopes.report import Check, Report
     from envelopes.verify import Binding
     from keys.trust import Trust
 
@@ -60,8 +60,10 @@ def judge(
         OSError: it cannot be read.
         typer.BadParameter: there is more than one file.
     """
+    from envelopes.evidence import bundle_bytes
     from envelopes.evidence.bundle_json import to_json_document
-    from envelopes.evidence.bundle_report import Opened, Terms
+    from envelopes.evidence.bundle_judge import judge as judge_bundle
+    from envelopes.evidence.bundle_report import Terms
 
     if len(paths) > 1:
         raise typer.BadParameter(
@@ -69,9 +71,11 @@ def judge(
         )
     now = max(session.now(), at)
     with paths[0].open("rb") as file:
-        opened = Opened(file, str(paths[0]))
-        report = opened.judge(Terms(trust, now, at, directory))
-        for_now = report if at == now else opened.judge(Terms(trust, now, now, directory))
+        given, name = bundle_bytes.read(file), str(paths[0])
+        report = judge_bundle(given, Terms(trust, now, at, directory), name)
+        for_now = report
+        if at != now:
+            for_now = judge_bundle(given, Terms(trust, now, now, directory), name)
     if as_json:
         show.emit_whole(to_json_document(report, for_now))
     else:
@@ -148,7 +152,7 @@ def _document(report: BundleReport) -> None:
             ),
             (
                 say("Ai gửi", "Who sent"),
-                _named(envelope.sender, message.sender.name if message else None),
+                _sender(envelope),
             ),
             (say("Ký bởi", "Signed by"), signer),
             (say("Cho ai", "To whom"), _recipients(report)),
@@ -178,6 +182,10 @@ def _recipients(report: BundleReport) -> str:
     named = [_named(one.organ, one.name) for one in report.recipients[:SHOWN]]
     more = len(report.recipients) - len(named)
     return "; ".join(named) + (say(f"; và {more} nữa", f"; and {more} more") if more > 0 else "")
+
+
+def _sender(envelope: Report) -> str:
+    return _named(envelope.sender, envelope.message.sender.name if envelope.message else None)
 
 
 def _named(organ: str, name: str | None) -> str:

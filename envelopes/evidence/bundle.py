@@ -12,7 +12,7 @@
     timestamps/               RFC 3161 tokens, DER: <SHA-256 of the stamped file>-<n>.tst
     SHA256SUMS                for sha256sum; the signature holds the same digests
 
-Nothing here is proven by being in a bundle; `bundle_report` judges.
+Nothing here is proven by being in a bundle; `bundle_judge` judges.
 """
 
 from __future__ import annotations
