@@ -178,12 +178,7 @@ def _received(store: SqlStore, ref: str) -> _Subject:
             f"{show.moment(came.sealed_at)}; bên gửi còn giữ",
         )
     said = [(came.organ, code, digest) for code, digest in store.statuses_of(tracking_id)]
-    ours = {digest for _, _, digest in said}
-    asked = [
-        (came.from_organ, one.code, one.sha256) for one in came.history if one.sha256 not in ours
-    ]
-    statuses = said + asked
-    names = bundle.names_of((organ, code) for organ, code, _ in statuses)
+    names = bundle.names_of((organ, code) for organ, code, _ in said)
     account = bundle.Account(came.organ, "arrived", code=came.code)
     facts = (tracking_id, came.sha256, came.size, came.arrived_at, (account,))
     return _Subject(
@@ -191,7 +186,7 @@ def _received(store: SqlStore, ref: str) -> _Subject:
         number_of(came.number, came.notation),
         came.from_organ,
         (came.organ,),
-        dict(zip(names, (digest for _, _, digest in statuses), strict=True)),
+        dict(zip(names, (digest for _, _, digest in said), strict=True)),
         lines,
     )
 

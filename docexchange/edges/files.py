@@ -46,7 +46,10 @@ def read_bounded(path: Path, limit: int = SMALL_FILE_BYTES) -> bytes:
     """Read a public file of at most `limit` bytes. Raises ConfigError: unreadable, too large."""
     try:
         with path.open("rb") as file:
-            data = file.read(limit + 1)
+            facts = os.fstat(file.fileno())
+            # `read` takes room for all that is asked for; what is no plain file has no size.
+            most = min(limit, facts.st_size) if stat.S_ISREG(facts.st_mode) else limit
+            data = file.read(most + 1)
     except OSError as error:
         raise unreadable(path, error) from error
     if len(data) > limit:
