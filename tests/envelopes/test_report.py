@@ -175,7 +175,8 @@ def test_a_reason_that_decides_has_a_sub_indication_and_a_remedy() -> None:
 
 def test_every_reason_in_the_code_is_in_the_table_and_the_other_way_round() -> None:
     used = set()
-    for module in ("judge", "verify", "shape", "content", "gate", "errors"):
+    bundles = [f"evidence/{name}" for name in ("archive", "bundle_bytes", "bundle_judge")]
+    for module in ("judge", "verify", "shape", "content", "gate", "errors", *bundles):
         source = Path(wording.__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
         strings = (
             node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
