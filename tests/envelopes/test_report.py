@@ -177,7 +177,7 @@ def test_every_reason_in_the_code_is_in_the_table_and_the_other_way_round() -> N
     used = set()
     bundles = [f"evidence/{name}" for name in ("archive", "bundle_bytes", "bundle_judge")]
     for module in ("judge", "verify", "shape", "content", "gate", "errors", *bundles):
-        source = Path(wording.__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+        source = (Path(wording.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
         strings = (
             node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
         )

@@ -1,7 +1,7 @@
 """What can be done to a bundle: each file and each place of it removed, changed, exchanged.
 
-attacks.md G2, G3 (an older checkpoint, another history) and peers.md §5 row 31 (a stranger with
-nothing but the bundle sees every manipulation).
+Catalogue G2 and G3 (an older checkpoint, another history), G5 (journal and reality) and peer
+failure 31 (a stranger with nothing but the bundle sees every manipulation).
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_none_of_it_passes_and_each_says_why(
+def test_peer_failure_31_none_of_it_passes_and_each_says_why(
     kind: Callable[[], Iterator[Case]],
 ) -> None:
     for done, data, reason in kind():
@@ -231,3 +231,17 @@ def test_there_are_at_least_200() -> None:
 
 def test_what_was_not_manipulated_passes() -> None:
     assert judge(zipped(FILES)).indication is Indication.PASSED
+
+
+def test_g2_a_journal_written_anew_needs_a_witness_and_the_bundle_says_so() -> None:
+    """Who holds the key can write another history; the verdict never hides it."""
+    report = judge(make(files(**{bundle.JOURNAL: journal([])})))  # one without the receipts
+    assert report.indication is Indication.PASSED
+    assert "ONE_WITNESS" in {one.code for one in report.gaps}
+
+
+def test_g5_what_the_journal_names_is_there() -> None:
+    less = files(**{"receipts/H13-01-1.edxml": None})
+    assert reasons(judge(make(less))) == {"RECEIPT_MISSING"}
+    fitting = journal([receipts()["receipts/H01-01-1.edxml"]])
+    assert reasons(judge(make({**less, bundle.JOURNAL: fitting}))) == set()
