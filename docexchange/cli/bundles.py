@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from envelopes.evidence.archive import MAGIC
 
-from . import exits, session, show, words
+from . import exits, pdfs, session, show, words
 from .words import say, spoken
 
 if TYPE_CHECKING:
+    from envelopes.attachments.pdf import PdfReport
+    from envelopes.evidence.bundle_bytes import Signed
     from envelopes.evidence.bundle_report import BundleReport, Recipient, Status
     from envelopes.report import Check, Report
     from envelopes.verify import Binding
@@ -41,27 +44,34 @@ def is_bundle(path: Path) -> bool:
         return False
 
 
-def judge(
-    paths: Sequence[Path],
-    trust: Trust,
-    at: datetime,
-    directory: Binding | None,
-    named: Path,
-    *,
-    as_json: bool,
-) -> exits.Exit:
-    """Judge one bundle, for `at` and for now, and print the verdict; the exit code is that for
-    `at`.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a bundle is judged.
 
     Args:
+        trust: anchors.
+        at: the time judged for.
+        directory: who may sign for whom, None if none was given.
         named: as the anchors were given, for the person who reads.
+        pdf: what signatures inside PDFs decide.
+    """
+
+    trust: Trust
+    at: datetime
+    directory: Binding | None
+    named: Path
+    pdf: pdfs.PdfPolicy
+
+
+def judge(paths: Sequence[Path], asked: Asked, *, as_json: bool) -> exits.Exit:
+    """Judge one bundle, for the time asked for and for now, and print the verdict; the exit code
+    is that for the time asked for.
 
     Raises:
         OSError: it cannot be read.
         typer.BadParameter: there is more than one file.
     """
     from envelopes.evidence import bundle_bytes
-    from envelopes.evidence.bundle_json import to_json_document
     from envelopes.evidence.bundle_judge import judge as judge_bundle
     from envelopes.evidence.bundle_report import Terms
 
@@ -69,24 +79,54 @@ def judge(
         raise typer.BadParameter(
             say("mỗi lần chỉ kiểm tra một hồ sơ bằng chứng", "one evidence bundle at a time")
         )
-    now = max(session.now(), at)
+    at, now = asked.at, max(session.now(), asked.at)
     with paths[0].open("rb") as file:
         given, name = bundle_bytes.read(file), str(paths[0])
-        report = judge_bundle(given, Terms(trust, now, at, directory), name)
+        report = judge_bundle(given, Terms(asked.trust, now, at, asked.directory), name)
         for_now = report
         if at != now:
-            for_now = judge_bundle(given, Terms(trust, now, now, directory), name)
+            for_now = judge_bundle(given, Terms(asked.trust, now, now, asked.directory), name)
+        inside = _inside(given, report, asked)
     if as_json:
-        show.emit_whole(to_json_document(report, for_now))
+        show.emit_whole(_json(report, for_now, inside))
     else:
-        _print(report, for_now, named)
-    return _EXITS[report.indication.value]
+        _print(report, for_now, asked.named, inside or ())
+    return pdfs.worse(_EXITS[report.indication.value], pdfs.decided(asked.pdf, inside or ()))
+
+
+def _inside(
+    given: Signed | tuple[Check, ...], report: BundleReport, asked: Asked
+) -> tuple[PdfReport, ...] | None:
+    """Signatures inside the PDFs of the document, None if that was not asked."""
+    from envelopes.evidence.bundle import ENVELOPE
+    from envelopes.evidence.bundle_bytes import Signed
+
+    from ..edges.pdfs import PdfJudge
+
+    if asked.pdf is pdfs.PdfPolicy.OFF:
+        return None
+    if not isinstance(given, Signed) or report.envelope is None:
+        return ()
+    envelope = given.archive.open(ENVELOPE)
+    return pdfs.judge(report.envelope, envelope, PdfJudge(asked.trust, asked.at))
+
+
+def _json(
+    report: BundleReport, now: BundleReport, inside: Sequence[PdfReport] | None
+) -> Mapping[str, Any]:
+    from envelopes.evidence.bundle_json import to_json_document
+
+    whole = to_json_document(report, now)
+    document = whole["document"]
+    return {**whole, "document": document and pdfs.with_signatures(document, inside)}
 
 
 # -- for a person ------------------------------------------------------------------------------
 
 
-def _print(report: BundleReport, now: BundleReport, named: Path) -> None:
+def _print(
+    report: BundleReport, now: BundleReport, named: Path, inside: Sequence[PdfReport]
+) -> None:
     _headline(report, named)
     if now is not report:
         verdict = f"{_SIGNS[now.indication]} {now.indication.value}{_because(now.deciding)}"
@@ -95,6 +135,7 @@ def _print(report: BundleReport, now: BundleReport, named: Path) -> None:
             show.plain(f"  {say(f'Xét tại bây giờ ({at})', f'Judged for now ({at})')}: {verdict}")
         )
     _document(report)
+    pdfs.print_reports(inside)
     _confirmations(report)
     _bundle(report)
     _gaps(report)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import files, options, show, structure, words
+from . import files, options, pdfs, session, show, structure, words
 from .lint import finding_json
 from .words import say, spoken
 
 if TYPE_CHECKING:
+    from envelopes.attachments.pdf import PdfReport
     from envelopes.model import Document, Message, Status
 
 SIGNED = "W-SIG-001"  # findings for who sends it on; here it is told apart
@@ -43,6 +44,7 @@ def inspect(
     codes = {one.code for one in found}
     signature = "present" if SIGNED in codes else "dummy" if DUMMY in codes else "none"
     findings = [one for one in found if one.code not in (SIGNED, DUMMY)]
+    inside = _inside(message)
     if as_json:
         said = {
             "verified": False,
@@ -53,7 +55,8 @@ def inspect(
             "signature_present": signature == "present",
         }
         odd = [finding_json(one) for one in findings]
-        show.emit("inspect", {**said, **_json(message), "findings": odd})
+        whole = pdfs.with_signatures({**said, **_json(message)}, inside)
+        show.emit("inspect", {**whole, "findings": odd})
         return
     show.note(
         say(
@@ -68,10 +71,23 @@ def inspect(
     }
     show.out(f"{show.plain(path.name)} · {show.size(len(data))} · {words_of[signature]}")
     _print(message)
+    pdfs.print_reports(inside, trusted=False)
     for one in findings:
         where = say(f"dòng {one.line}", f"line {one.line}")
         named = f"{one.element}: " if one.element else ""
         show.out(f"  {one.code}  {where}  {show.plain(named + one.sentence(spoken()))}")
+
+
+def _inside(message: Message) -> tuple[PdfReport, ...]:
+    """What its PDFs hold, held against no anchor: nothing of it is proven."""
+    from envelopes.model import Document
+    from keys.trust import Trust
+
+    from ..edges.pdfs import PdfJudge
+
+    if not isinstance(message, Document):
+        return ()
+    return tuple(pdfs.judge_all(message, PdfJudge(Trust(()), session.now())))
 
 
 def _json(message: Message) -> dict[str, object]:

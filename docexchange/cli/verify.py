@@ -15,12 +15,15 @@ import typer
 
 from envelopes.large import LARGE_MAX
 
-from . import bundles, exits, folders, options, session, show
+from . import bundles, exits, files, folders, options, pdfs, session, show
 from .tally import Bar, JsonStream, Tally
 from .words import say, spoken
 
 if TYPE_CHECKING:
+    from envelopes.attachments.pdf import PdfReport
     from envelopes.report import Report
+
+    from ..edges.pdfs import PdfJudge
 
 LAST_STEP = 11  # of one file by itself; 12 holds a receipt against its envelope
 
@@ -96,11 +99,13 @@ def verify(
             help=say("số tiến trình (0: mỗi lõi một)", "processes (0: one for each core)"),
         ),
     ] = 0,
+    pdf: pdfs.Policy = None,
     as_json: options.Json = False,
 ) -> None:
     """Judge files, each by itself and then receipts against envelopes; print the verdict."""
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import load_trust
+    from ..edges.pdfs import PdfJudge
 
     time = options.moment(at) if at else session.now()
     anchors, ignored = load_trust(trust)
@@ -108,9 +113,18 @@ def verify(
         for one in ignored:
             show.note(say(f"--trust bỏ qua: {one}", f"--trust ignores: {one}"))
     binding = TomlDirectory.load(directory) if directory else None
+    inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, PdfJudge(anchors, time))
     if any(map(bundles.is_bundle, paths)):
-        raise typer.Exit(bundles.judge(paths, anchors, time, binding, trust, as_json=as_json))
+        asked = bundles.Asked(anchors, time, binding, trust, inside.policy)
+        raise typer.Exit(bundles.judge(paths, asked, as_json=as_json))
     many = any(path.is_dir() for path in paths)
+    if many and pdf not in (None, pdfs.PdfPolicy.OFF):
+        raise typer.BadParameter(
+            say(
+                "không xét tệp PDF trong thư mục; hãy nêu tên tệp", "of folders PDFs are not judged"
+            ),
+            param_hint="--pdf",
+        )
     shown = not many or as_json or session.current.verbose
     terms = folders.Terms(anchors, time, binding, limit, all_shown=shown)
     found = folders.find(paths)
@@ -121,8 +135,33 @@ def verify(
     if many:
         _print_many(judged, terms, len(found.paths), tally, trust, as_json=as_json)
     else:
-        _print_few(judged, tally, trust, as_json=as_json)
-    raise typer.Exit(tally.exit())
+        _print_few(judged, tally, trust, inside, as_json=as_json)
+    found_inside = (one for reports in inside.reports.values() for one in reports)
+    raise typer.Exit(pdfs.worse(tally.exit(), pdfs.decided(inside.policy, found_inside)))
+
+
+class Inside:
+    """The signatures inside PDFs of some envelopes.
+
+    Args:
+        policy: what they decide.
+        judge: reads them.
+    """
+
+    def __init__(self, policy: pdfs.PdfPolicy, judge: PdfJudge) -> None:
+        self.policy = policy
+        self._judge = judge
+        self.reports: dict[str, tuple[PdfReport, ...]] = {}  # by the SHA-256 of the envelope
+
+    def judge(self, report: Report, limit: int) -> tuple[PdfReport, ...] | None:
+        """Those of an envelope that was judged, None if that was not asked."""
+        if self.policy is pdfs.PdfPolicy.OFF:
+            return None
+        path = Path(report.file)
+        if report.sha256 not in self.reports and path.is_file():  # a pipe was read and is gone
+            with files.seekable(path, limit) as file:
+                self.reports[report.sha256] = pdfs.judge(report, file, self._judge)
+        return self.reports.get(report.sha256)
 
 
 def _unread(error: OSError) -> None:
@@ -130,7 +169,12 @@ def _unread(error: OSError) -> None:
 
 
 def _print_few(
-    judged: Iterable[folders.Judged], tally: Tally, trust: Path, *, as_json: bool
+    judged: Iterable[folders.Judged],
+    tally: Tally,
+    trust: Path,
+    inside: Inside,
+    *,
+    as_json: bool,
 ) -> None:
     """Every report in full."""
     from envelopes.report import to_json_document
@@ -146,10 +190,14 @@ def _print_few(
     checked = cross_check(reports)
     for report in checked:
         tally.add(report)
+    found = [inside.judge(report, LARGE_MAX) for report in checked]
     if as_json:
-        show.emit_whole(to_json_document(checked))
+        whole = to_json_document(checked)
+        pairs = zip(whole["documents"], found, strict=True)
+        documents = [pdfs.with_signatures(document, reports) for document, reports in pairs]
+        show.emit_whole({**whole, "documents": documents})
     else:
-        _print(checked, trust)
+        _print(checked, trust, found)
 
 
 def _print_many(
@@ -207,11 +255,13 @@ def _print_many(
     _print_terms(terms.at, trust)
 
 
-def _print(reports: Sequence[Report], trust: Path) -> None:
+def _print(
+    reports: Sequence[Report], trust: Path, found: Sequence[Sequence[PdfReport] | None]
+) -> None:
     from envelopes.report import overall
 
-    for report in reports:
-        _print_report(report, alone=len(reports) == 1)
+    for report, inside in zip(reports, found, strict=True):
+        _print_report(report, inside or (), alone=len(reports) == 1)
     if not reports:
         return
     show.out(
@@ -227,7 +277,7 @@ def _print_terms(at: datetime, trust: Path) -> None:
     show.out(f"{when} · {anchors} · {say('ngoại tuyến', 'offline')}")
 
 
-def _print_report(report: Report, *, alone: bool) -> None:
+def _print_report(report: Report, inside: Sequence[PdfReport] = (), *, alone: bool) -> None:
     """The verdict, the steps that matter and who signed; -v shows every step."""
     from envelopes.report import Indication, Result
 
@@ -241,6 +291,7 @@ def _print_report(report: Report, *, alone: bool) -> None:
     for line in lines[len(report.checks) :]:
         show.out(line)
     _print_facts(report)
+    pdfs.print_reports(inside)
     show.out()
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 import base64
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -35,14 +35,9 @@ MEMORY: Final = 1024**3  # bytes of address space; the interpreter with its libr
 CPU: Final = 20  # seconds; a PDF of 100 pages with four signatures takes one
 WALL: Final = 3  # times its CPU time that a child may take
 ANSWER_MAX: Final = 4 * 1024 * 1024  # bytes; 64 signatures with a chain of 16 certificates each
-MAGIC: Final = b"%PDF-"
-MAGIC_WITHIN: Final = 1024  # bytes before it that readers tolerate (ISO 32000-1, annex H)
+CHUNK: Final = 1024 * 1024  # bytes read at once
+MARK: Final = b"/ByteRange"  # of every signature (ISO 32000-1, table 252)
 NO_LIBRARY: Final = 3  # exit code of a child that has no pyHanko
-
-
-def is_pdf(beginning: bytes) -> bool:
-    """Whether a content is a PDF, by its first kilobyte."""
-    return MAGIC in beginning[: MAGIC_WITHIN + len(MAGIC)]
 
 
 class PdfJudge:
@@ -59,10 +54,19 @@ class PdfJudge:
         self._trust, self._at = trust, at
         self._memory, self._cpu = memory, cpu
 
-    def __call__(self, name: str, pieces: Iterable[bytes]) -> PdfReport:
-        """The verdict on a PDF, given in pieces. Never raises for what is in it. Blocks: not for
-        an event loop."""
-        code, answer = self._read(pieces)
+    def __call__(self, name: str, file: BinaryIO) -> PdfReport:
+        """The verdict on a PDF. Never raises for what is in it. Blocks: not for an event loop.
+
+        Args:
+            name: of the attachment.
+            file: open for reading, seekable.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if not _names_a_signature(file):
+            return PdfReport(name, "PDF_UNSIGNED")
+        code, answer = self._read(file)
         if code == NO_LIBRARY:
             return PdfReport(name, "PDF_NOT_JUDGED")
         if code < 0:
@@ -78,7 +82,7 @@ class PdfJudge:
             return PdfReport(name, "PDF_UNREADABLE", f"the reader answered nonsense: {error}")
         return judge(name, found, self._trust, self._at)
 
-    def _read(self, pieces: Iterable[bytes]) -> tuple[int, bytes]:
+    def _read(self, file: BinaryIO) -> tuple[int, bytes]:
         """Exit code and answer of a child."""
         command = [sys.executable, "-m", "docexchange.edges.pdfs", str(self._memory)]
         with (
@@ -95,8 +99,7 @@ class PdfJudge:
             try:
                 assert child.stdin is not None  # noqa: S101  # it was started with a pipe
                 with suppress(BrokenPipeError), child.stdin as pipe:
-                    for piece in pieces:
-                        pipe.write(piece)
+                    shutil.copyfileobj(file, pipe, CHUNK)
                 code = child.wait()
             except BaseException:
                 child.kill()
@@ -105,6 +108,18 @@ class PdfJudge:
                 clock.cancel()
             answer.seek(0)
             return code, answer.read(ANSWER_MAX + 1)
+
+
+def _names_a_signature(file: BinaryIO) -> bool:
+    """Whether a PDF can have a signature at all, which costs no child: the places that one covers
+    are places of the file, so they stand in it uncompressed. Leaves the file at its beginning."""
+    file.seek(0)
+    rest, found = b"", False
+    while not found and (part := file.read(CHUNK)):
+        text = rest + part
+        found, rest = MARK in text, text[-len(MARK) :]
+    file.seek(0)
+    return found
 
 
 # -- the child ---------------------------------------------------------------------------------
@@ -121,7 +136,7 @@ def main(memory: int, cpu: int) -> int:
     except ImportError:
         return NO_LIBRARY
     with tempfile.TemporaryFile() as file:
-        while piece := sys.stdin.buffer.read(1024 * 1024):
+        while piece := sys.stdin.buffer.read(CHUNK):
             file.write(piece)
         json.dump(read(file), sys.stdout)
     return 0

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from docexchange.edges import pdfs as edge
-from docexchange.edges.pdfs import PdfJudge, is_pdf
+from docexchange.edges.pdfs import PdfJudge
 from envelopes.attachments import pdf
 from envelopes.attachments.pdf import Found, PdfReport, found_from_json
 from envelopes.errors import Malformed
 from envelopes.wording import Indication
 from keys.trust import Trust, TrustAnchor
-from tests import pdfs
 from tests.pdfs import ADBE, AT, PADES, person, plain, rewritten, sign, signed
 from tests.pki import OTHER, P256, PKI
 
@@ -144,17 +143,28 @@ def test_hostile_bytes_are_unreadable_and_no_more(name: str) -> None:
 
 
 def test_a_child_reads_it() -> None:
-    report = PdfJudge(P256.trust, AT)("qd.pdf", [signed()[:4000], signed()[4000:]])
+    report = PdfJudge(P256.trust, AT)("qd.pdf", io.BytesIO(signed()))
     assert report == PdfReport("qd.pdf", signatures=judged(signed()).signatures)
-    report = PdfJudge(P256.trust, AT)("qd.pdf", [b"%PDF-1.7 no"])
+    report = PdfJudge(P256.trust, AT)("qd.pdf", io.BytesIO(b"%PDF-1.7 /ByteRange"))
     assert report.problem == "PDF_UNREADABLE"
 
 
 def test_a_child_that_takes_too_much_is_ended() -> None:
     little = PdfJudge(P256.trust, AT, memory=64 * 1024 * 1024)
-    assert little("qd.pdf", [signed()]).problem == "PDF_NO_END"
-    # A CPU limit of 0 is a signal at once.
-    assert PdfJudge(P256.trust, AT, cpu=0)("qd.pdf", [signed()] * 3).problem == "PDF_NO_END"
+    assert little("qd.pdf", io.BytesIO(signed())).problem == "PDF_NO_END"
+    none = PdfJudge(P256.trust, AT, cpu=0)
+    assert none("qd.pdf", io.BytesIO(signed())).problem == "PDF_NO_END"
+
+
+def test_one_that_can_have_no_signature_costs_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    judge = PdfJudge(P256.trust, AT)
+    assert judge("qd.pdf", io.BytesIO(plain())).problem == "PDF_UNSIGNED"
+    with pytest.raises(OSError, match="nowhere"):
+        judge("qd.pdf", io.BytesIO(signed()))
+    monkeypatch.setattr(edge, "CHUNK", 16)  # the mark lies across two reads
+    with pytest.raises(OSError, match="nowhere"):
+        judge("qd.pdf", io.BytesIO(b"%PDF-1.7 012/ByteRange"))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +187,7 @@ def test_whatever_a_child_answers_is_judged_with_care(
     child.write_text(f"#!{sys.executable} -S\n{answer}\n")
     child.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(child))
-    assert PdfJudge(P256.trust, AT)("qd.pdf", [b"%PDF-"]).problem == problem
+    assert PdfJudge(P256.trust, AT)("qd.pdf", io.BytesIO(signed())).problem == problem
 
 
 def test_what_a_child_may_not_say() -> None:
@@ -199,13 +209,6 @@ def test_what_a_child_may_not_say() -> None:
     assert found_from_json([{**good[0], "digest_right": 1}])[0].digest_right is False
 
 
-def test_what_is_a_pdf() -> None:
-    assert is_pdf(b"%PDF-1.7")
-    assert is_pdf(b"\n" * 1024 + b"%PDF-1.7")
-    assert not is_pdf(b"PK\x03\x04")
-    assert not is_pdf(b"\n" * 1025 + b"%PDF-1.7")
-
-
 def test_every_sentence_is_there_twice() -> None:
     for reason, (indication, words) in pdf.PROBLEMS.items():
         assert reason.startswith("PDF_")
@@ -223,4 +226,3 @@ def test_kinds_of_certificates() -> None:
     nobody = pdf.judge("x", [Found("f", "/ETSI.CAdES.detached")], P256.trust, AT)
     assert (reasons(nobody), nobody.signatures[0].kind) == (["PDF_SIGNATURE_UNREADABLE"], "")
     assert json.loads(json.dumps(nobody.to_json_dict()))["missing"] == ["person", "organ"]
-    assert pdfs.NAME
