@@ -21,6 +21,7 @@ from .crashpoints import CRASH_AT, Crash, CrashingKeyring, die_at
 from .edges import disk
 from .edges.directory import TomlDirectory
 from .edges.keyring import OrganKeyring, load_trust
+from .edges.pdfs import PdfRule
 from .edges.remotekeys import load_remote
 from .edges.store import SqlStore
 from .edges.trial import Trial
@@ -107,6 +108,7 @@ def build_world(
         limits=config.limits,
         remote=load_remote(config.organs, clock.now()),
         trial=Trial(config.limits.trial_memory, config.limits.trial_cpu),
+        pdfs=PdfRule(trust) if config.limits.require_pdf_signatures else None,
     )
 
 

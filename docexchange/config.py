@@ -447,6 +447,7 @@ def _limits(section: Section) -> Limits:
             "upload_part_bytes", usual.upload_part_bytes, 64 * 1024, 16 * 2**20
         ),
         upload_quota=section.whole("upload_quota", usual.upload_quota, 0, 2**40),
+        require_pdf_signatures=section.flag("require_pdf_signatures", usual.require_pdf_signatures),
     )
 
 

@@ -91,7 +91,7 @@ def judge(paths: Sequence[Path], asked: Asked, *, as_json: bool) -> exits.Exit:
         show.emit_whole(_json(report, for_now, inside))
     else:
         _print(report, for_now, asked.named, inside or ())
-    return pdfs.worse(_EXITS[report.indication.value], pdfs.decided(asked.pdf, inside or ()))
+    return pdfs.worse(_EXITS[report.indication.value], pdfs.decided(asked.pdf, inside))
 
 
 def _inside(

@@ -102,6 +102,7 @@ recipients = 5000               # most recipients of one document
 signing_wait = "48h"            # how long a document waits for a signature that is made elsewhere
 upload_part_bytes = 4_194_304   # largest part of an attachment sent ahead (submit.part)
 upload_quota = 536_870_912      # such parts that wait for their document, per mailroom
+require_pdf_signatures = false  # true: refuse what is not signed inside its PDF (NĐ 30 Art 5)
 # Bytes kept in quarantine per connection of a sender; beyond: digest, report and first 64 KiB.
 quarantine_quota = 1_073_741_824
 

@@ -83,11 +83,11 @@ def _inside(message: Message) -> tuple[PdfReport, ...]:
     from envelopes.model import Document
     from keys.trust import Trust
 
-    from ..edges.pdfs import PdfJudge
+    from ..edges.pdfs import PdfJudge, judge_all
 
     if not isinstance(message, Document):
         return ()
-    return tuple(pdfs.judge_all(message, PdfJudge(Trust(()), session.now())))
+    return tuple(judge_all(message, PdfJudge(Trust(()), session.now())))
 
 
 def _json(message: Message) -> dict[str, object]:

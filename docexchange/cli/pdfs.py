@@ -3,10 +3,7 @@ a child process, shown apart from the signature of the envelope."""
 
 from __future__ import annotations
 
-import io
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -17,9 +14,7 @@ from . import exits, show
 from .words import say, spoken
 
 if TYPE_CHECKING:
-    from envelopes.attachments import Opened
     from envelopes.attachments.pdf import PdfReport, PdfSignature
-    from envelopes.model import Document
     from envelopes.report import Report
 
     from ..edges.pdfs import PdfJudge
@@ -47,8 +42,8 @@ Policy = Annotated[
 ]
 
 
-def judge(report: Report, file: BinaryIO, judged_by: PdfJudge) -> tuple[PdfReport, ...]:
-    """The verdict on every PDF of a document, () of anything else and of what failed.
+def judge(report: Report, file: BinaryIO, judged_by: PdfJudge) -> tuple[PdfReport, ...] | None:
+    """The verdict on every PDF of a document, () of one that failed, None of anything else.
 
     Args:
         report: the verdict on the envelope; a PDF counts only if it is one of the report's.
@@ -63,7 +58,11 @@ def judge(report: Report, file: BinaryIO, judged_by: PdfJudge) -> tuple[PdfRepor
     from envelopes.model import Document
     from envelopes.report import Indication
 
-    if report.kind != "document" or report.indication is Indication.FAILED:
+    from ..edges.pdfs import judge_all
+
+    if report.kind != "document":
+        return None
+    if report.indication is Indication.FAILED:
         return ()
     try:
         message, _ = read_file(file)
@@ -81,35 +80,6 @@ def judge(report: Report, file: BinaryIO, judged_by: PdfJudge) -> tuple[PdfRepor
     return tuple(judge_all(message, judged_by, file))
 
 
-def judge_all(
-    document: Document, judged_by: PdfJudge, file: BinaryIO | None = None
-) -> Iterator[PdfReport]:
-    """The verdict on every PDF of a document; `file` is the envelope if contents lie in it."""
-    from functools import partial
-
-    from envelopes.attachments import open_all
-    from envelopes.attachments.kinds import PDF
-    from envelopes.large import read_content
-
-    reading = partial(read_content, file) if file is not None else None
-    for opened in open_all(document.attachments, read=reading):
-        if opened.kind is PDF:
-            with _content(opened, file) as content:
-                yield judged_by(opened.original or opened.name, content)
-
-
-@contextmanager
-def _content(opened: Opened, file: BinaryIO | None) -> Iterator[BinaryIO]:
-    from envelopes.large import copy_content
-
-    if opened.stored is None or file is None:
-        yield io.BytesIO(opened.content)
-        return
-    with tempfile.TemporaryFile() as copy:
-        copy_content(file, opened.stored, copy)
-        yield copy
-
-
 def with_signatures(
     document: Mapping[str, Any], reports: Sequence[PdfReport] | None
 ) -> dict[str, Any]:
@@ -118,14 +88,15 @@ def with_signatures(
     return {**document, "pdf_signatures": said}
 
 
-def decided(policy: PdfPolicy, reports: Iterable[PdfReport]) -> exits.Exit:
-    """What PDFs make of the exit code."""
+def decided(policy: PdfPolicy, reports: Sequence[PdfReport] | None) -> exits.Exit:
+    """What the PDFs of one document make of the exit code; None: it was not asked."""
+    from envelopes.attachments.pdf import overall
     from envelopes.report import Indication
 
-    found = {one.indication for one in reports}
-    if policy is not PdfPolicy.REQUIRED or found <= {Indication.PASSED}:
+    if policy is not PdfPolicy.REQUIRED or reports is None:
         return exits.Exit.DONE
-    return exits.Exit.NEGATIVE if Indication.FAILED in found else exits.Exit.PARTLY
+    codes = {Indication.PASSED: exits.Exit.DONE, Indication.FAILED: exits.Exit.NEGATIVE}
+    return codes.get(overall(reports), exits.Exit.PARTLY)
 
 
 def worse(one: exits.Exit, other: exits.Exit) -> exits.Exit:

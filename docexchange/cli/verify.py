@@ -136,8 +136,10 @@ def verify(
         _print_many(judged, terms, len(found.paths), tally, trust, as_json=as_json)
     else:
         _print_few(judged, tally, trust, inside, as_json=as_json)
-    found_inside = (one for reports in inside.reports.values() for one in reports)
-    raise typer.Exit(pdfs.worse(tally.exit(), pdfs.decided(inside.policy, found_inside)))
+    code = tally.exit()
+    for reports in inside.reports.values():
+        code = pdfs.worse(code, pdfs.decided(inside.policy, reports))
+    raise typer.Exit(code)
 
 
 class Inside:
@@ -151,7 +153,7 @@ class Inside:
     def __init__(self, policy: pdfs.PdfPolicy, judge: PdfJudge) -> None:
         self.policy = policy
         self._judge = judge
-        self.reports: dict[str, tuple[PdfReport, ...]] = {}  # by the SHA-256 of the envelope
+        self.reports: dict[str, tuple[PdfReport, ...] | None] = {}  # by the SHA-256 of the envelope
 
     def judge(self, report: Report, limit: int) -> tuple[PdfReport, ...] | None:
         """Those of an envelope that was judged, None if that was not asked."""

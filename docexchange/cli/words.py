@@ -88,6 +88,10 @@ _KEPT: Mapping[str, tuple[str, str]] = {
         "trùng định danh với văn bản đã nhận, nội dung khác",
         "same identity as an accepted document, other content",
     ),
+    "PDF_SIGNATURES": (
+        "thiếu chữ ký đúng của cá nhân và cơ quan trong tệp PDF",
+        "no right signatures of a person and of the organ inside a PDF",
+    ),
     "POISON": (
         "làm dừng tiến trình nhiều lần, không đọc nữa",
         "ended the process several times, not read any more",

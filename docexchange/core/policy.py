@@ -54,6 +54,9 @@ class Limits:
         upload_part_bytes: largest part of an attachment that a mailroom sends ahead.
         upload_quota: most bytes of such parts that wait for their document, per mailroom (64
             documents of the largest size).
+        require_pdf_signatures: refuse a document of which no PDF is signed by a person and by the
+            organ, or one is signed wrongly (False: they are judged only when somebody asks, since
+            each costs a process).
     """
 
     envelope_bytes: int = 8 * 1024 * 1024
@@ -70,6 +73,7 @@ class Limits:
     signing_wait: timedelta = timedelta(hours=48)
     upload_part_bytes: int = 4 * 1024 * 1024
     upload_quota: int = 512 * 1024 * 1024
+    require_pdf_signatures: bool = False
 
 
 class Disposition(StrEnum):

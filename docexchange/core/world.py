@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
 
+from envelopes.model import Document
 from keys.remote import RemoteKey
 from keys.trust import Trust
 
@@ -35,6 +38,8 @@ class World:
         schedule, limits: settings.
         heard: told of each organ whose receipt came: it is alive.
         trial: reads an envelope in a child process; "" if that survived, else what happened.
+        pdfs: says what is wrong with the signatures inside the PDFs of a document, "" if nothing;
+            given its envelope if contents are there only. None asks for none. Blocks.
         turns: one at a time for each large envelope that comes.
     """
 
@@ -50,6 +55,7 @@ class World:
     remote: Mapping[str, RemoteKey] = field(default_factory=dict)
     heard: Callable[[str], None] = _nobody
     trial: Callable[[Iterable[bytes]], str] | None = None
+    pdfs: Callable[[Document, BinaryIO | None, datetime], str] | None = None
     turns: Turns = field(default_factory=Turns)
 
     def spread(self) -> float:

@@ -11,22 +11,40 @@ read as anything from outside (`envelopes.attachments.pdf`).
 from __future__ import annotations
 
 import base64
+import io
 import json
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from operator import itemgetter
 from threading import Timer
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from envelopes.attachments.pdf import SIGNATURES_MAX, SUBFILTERS, PdfReport, found_from_json, judge
+from envelopes.attachments import Opened, open_all
+from envelopes.attachments.kinds import PDF
+from envelopes.attachments.pdf import (
+    SIGNATURES_MAX,
+    SUBFILTERS,
+    PdfReport,
+    found_from_json,
+    judge,
+    overall,
+)
 from envelopes.errors import Malformed
+from envelopes.large import copy_content, read_content
+from envelopes.model import Document
+from envelopes.wording import Indication
 from keys.trust import Trust
+
+from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
@@ -108,6 +126,60 @@ class PdfJudge:
                 clock.cancel()
             answer.seek(0)
             return code, answer.read(ANSWER_MAX + 1)
+
+
+def judge_all(
+    document: Document, judged_by: PdfJudge, file: BinaryIO | None = None
+) -> Iterator[PdfReport]:
+    """The verdict on every PDF of a document; `file` is the envelope if contents lie in it."""
+    reading = partial(read_content, file) if file is not None else None
+    for opened in open_all(document.attachments, read=reading):
+        if opened.kind is PDF:
+            with _content(opened, file) as content:
+                yield judged_by(opened.original or opened.name, content)
+
+
+@contextmanager
+def _content(opened: Opened, file: BinaryIO | None) -> Iterator[BinaryIO]:
+    if opened.stored is None or file is None:
+        yield io.BytesIO(opened.content)
+        return
+    with tempfile.TemporaryFile() as copy:
+        copy_content(file, opened.stored, copy)
+        yield copy
+
+
+class PdfRule:
+    """The rule that a document must be signed inside its PDF (see `envelopes.attachments.pdf`).
+
+    Args:
+        trust: anchors, the same as for envelopes.
+
+    Raises:
+        ConfigError: there is no library to read them with.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        if find_spec("pyhanko") is None:
+            raise ConfigError(
+                "require_pdf_signatures needs pyHanko; run: pip install 'docexchange[pdf]'",
+                "require_pdf_signatures cần pyHanko; chạy: pip install 'docexchange[pdf]'",
+            )
+        self._trust = trust
+
+    def __call__(self, document: Document, file: BinaryIO | None, now: datetime) -> str:
+        """What is wrong with the signatures of a document, "" if nothing; as `judge_all`."""
+        reports = tuple(judge_all(document, PdfJudge(self._trust, now), file))
+        if overall(reports) is Indication.PASSED:
+            return ""
+        return "; ".join(map(_why, reports)) or "no PDF is attached"
+
+
+def _why(report: PdfReport) -> str:
+    reasons = [report.problem, *(one.reason for one in report.signatures)]
+    missing = f"no valid signature of: {', '.join(report.missing)}" if report.missing else ""
+    told = ", ".join(dict.fromkeys(one for one in reasons if one)) or missing
+    return f"{report.name}: {told}" if told else f"{report.name}: signed"
 
 
 def _names_a_signature(file: BinaryIO) -> bool:

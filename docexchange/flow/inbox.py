@@ -138,6 +138,10 @@ async def judge(envelope: Envelope, *, world: World, now: datetime) -> Outcome:
     if envelope.organ not in message.recipients:
         why = f"{envelope.organ} is not among the signed recipients"
         return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
+    if world.pdfs is not None and message.business != RECALL:
+        why = await aside(True, _unsigned, envelope.data, message, world, now)
+        if why:
+            return await _quarantine(envelope, report, "PDF_SIGNATURES", why, world, now)
     return await _accept(envelope, message, report, world, now)
 
 
@@ -177,6 +181,16 @@ def _verify_stored(data: InStore, world: World, now: datetime) -> Report:
             skew=world.limits.signing_skew,
             limit=world.limits.large_bytes,
         )
+
+
+def _unsigned(data: Content, message: Document, world: World, now: datetime) -> str:
+    """What is wrong with the signatures inside its PDFs; "" if nothing."""
+    if world.pdfs is None:
+        return ""
+    if isinstance(data, bytes):
+        return world.pdfs(message, None, now)
+    with closing(world.store.open_blob(data)) as file:
+        return world.pdfs(message, file, now)
 
 
 async def _accept(

@@ -242,6 +242,19 @@ class PdfReport:
         }
 
 
+def overall(reports: Sequence[PdfReport]) -> Indication:
+    """The verdict on all PDFs of a document: FAILED if one is wrong; PASSED if one is signed by a
+    person and by the organ (an annex need not be); otherwise INDETERMINATE.
+
+    Source: NĐ 30/2020 Art 5, Appendix I part I.
+    """
+    found = {one.indication for one in reports}
+    for indication in (Indication.FAILED, Indication.PASSED):
+        if indication in found:
+            return indication
+    return _OPEN
+
+
 def sentence(reason: str, lang: str) -> str:
     """What a reason says, for a person; "" for none."""
     if reason in PROBLEMS:
