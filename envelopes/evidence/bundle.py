@@ -42,6 +42,7 @@ _KNOWN: Final = re.compile(
     r"|timestamps/[0-9a-f]{64}-[0-9]+\.tst"
 )
 CONTENTS_MAX: Final = 8 * 1024 * 1024  # bytes of bundle.json: 5,000 deliveries of 300
+TOKEN_MAX: Final = 64 * 1024  # bytes of a timestamp token; with its chain it has 5 KB
 SENDER, RECEIVER = "sender", "receiver"
 
 Parts = Callable[[], Iterable[bytes]]  # gives a content, piece by piece, when it is its turn

@@ -55,6 +55,7 @@ class _Judge:
     def __init__(self, file: str, given: Signed, terms: Terms) -> None:
         self._file, self._given, self._terms = file, given, terms
         self._archive, self._signature = given.archive, given.signature
+        self._digests = {one.name: one.sha256 for one in given.signature.files}
         signature = given.signature
         # What was made after the time asked for is judged for when it was made, never for later
         # than now: a signature does not become younger.
@@ -164,8 +165,20 @@ class _Judge:
             trust=terms.trust,
             at=terms.at,
             directory=terms.directory,
+            timestamp=self._timestamp(name),
             file=name,
         )
+
+    def _timestamp(self, name: str) -> bytes | None:
+        """The first token over the signature of an envelope, None if there is none."""
+        digest = self._digests.get(name, "")  # of a file that was added nobody signed one
+        token = f"{bundle.TIMESTAMPS}{digest}-1.tst"
+        if token not in self._archive.members:
+            return None
+        try:
+            return self._archive.content(token, bundle.TOKEN_MAX)
+        except ArchiveRefused:
+            return None  # larger than any token
 
     def _envelope(self) -> Report | None:
         if bundle.ENVELOPE not in self._archive.members:
@@ -213,7 +226,7 @@ class _Judge:
         noted = noted_in(journal.lines, contents.tracking_id)
         if contents.sha256 not in noted.documents:
             return problem(11, "CONTENTS_DISAGREE", "no line of the journal is of this document")
-        signed = {one.name: one.sha256 for one in self._signature.files}
+        signed = self._digests
         if signed.get(bundle.ENVELOPE) != envelope.sha256:
             return problem(11, "CONTENTS_DISAGREE", "the file changed while it was read")
         digests = {digest for name, digest in signed.items() if _is_receipt(name)}

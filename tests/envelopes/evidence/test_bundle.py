@@ -169,6 +169,18 @@ def test_json_has_its_schema_and_every_part() -> None:
     assert (said["document"], said["journal"]) == (None, None)
 
 
+def test_a_token_is_found_by_the_digest_of_what_it_stamps() -> None:
+    name = f"timestamps/{digest(letter())}-1.tst"
+    report = judge(make(files(**{name: b"token", "evidence/ca.crl": b"crl"})))
+    assert report.envelope is not None
+    assert report.envelope.checks[8].reason == "TIMESTAMP_NOT_JUDGED"
+    assert report.statuses[0].report.checks[8].reason == "NO_TIMESTAMP"
+    large = make(files(**{name: bytes(bundle.TOKEN_MAX + 1)}))
+    report = judge(large)
+    assert report.envelope is not None
+    assert report.envelope.checks[8].reason == "NO_TIMESTAMP"
+
+
 def test_every_word_is_there_twice() -> None:
     for words in (*VERDICTS.values(), *(one for each in GAPS.values() for one in _words(each))):
         assert words.vi

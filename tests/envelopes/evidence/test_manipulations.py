@@ -6,6 +6,7 @@ failure 31 (a stranger with nothing but the bundle sees every manipulation).
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -227,6 +228,17 @@ def test_peer_failure_31_none_of_it_passes_and_each_says_why(
 def test_there_are_at_least_200() -> None:
     names = [done for kind in KINDS for done, _, _ in kind()]
     assert len(names) == len(set(names)) >= 200
+
+
+def test_random_changes_never_pass_and_never_raise() -> None:
+    whole, rng = zipped(FILES), random.Random(31)
+    for _ in range(400):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            begin, length = rng.randrange(len(data)), rng.randint(0, 40)
+            data[begin : begin + length] = rng.randbytes(rng.choice((0, 1, length, 60)))
+        if bytes(data) != whole:
+            assert judge(bytes(data)).indication is not Indication.PASSED
 
 
 def test_what_was_not_manipulated_passes() -> None:
