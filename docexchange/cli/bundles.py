@@ -50,6 +50,7 @@ class Asked:
 
     Args:
         trust: anchors.
+        now: the time, or `at` if that is later.
         at: the time judged for.
         directory: who may sign for whom, None if none was given.
         named: as the anchors were given, for the person who reads.
@@ -57,6 +58,7 @@ class Asked:
     """
 
     trust: Trust
+    now: datetime
     at: datetime
     directory: Binding | None
     named: Path
@@ -79,7 +81,7 @@ def judge(paths: Sequence[Path], asked: Asked, *, as_json: bool) -> exits.Exit:
         raise typer.BadParameter(
             say("mỗi lần chỉ kiểm tra một hồ sơ bằng chứng", "one evidence bundle at a time")
         )
-    at, now = asked.at, max(session.now(), asked.at)
+    at, now = asked.at, asked.now
     with paths[0].open("rb") as file:
         given, name = bundle_bytes.read(file), str(paths[0])
         report = judge_bundle(given, Terms(asked.trust, now, at, asked.directory), name)
@@ -216,6 +218,7 @@ def _document(report: BundleReport) -> None:
     )
 
 
+FEW = 4  # files or organs named beside what is not proven
 SHOWN = 20  # recipients named in full; all are in --json
 
 
@@ -345,7 +348,9 @@ def _gaps(report: BundleReport) -> None:
     _title(say("Hồ sơ này không chứng minh", "This bundle does not prove"))
     for code in dict.fromkeys(one.code for one in report.gaps):
         subjects = [one.subject for one in report.gaps if one.code == code and one.subject]
-        named = ", ".join(subjects[:SHOWN]) + (", …" if len(subjects) > SHOWN else "")
+        more = len(subjects) - FEW
+        named = ", ".join(subjects[:FEW])
+        named += say(f" và {more} nữa", f" and {more} more") if more > 0 else ""
         about = f" ({named})" if named else ""
         entry = GAPS[code]
         show.out(show.plain(f"  – {entry.what.get(spoken())}{about}"))

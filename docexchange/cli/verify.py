@@ -107,7 +107,8 @@ def verify(
     from ..edges.keyring import load_trust
     from ..edges.pdfs import PdfJudge
 
-    time = options.moment(at) if at else session.now()
+    now = session.now()
+    time = options.moment(at) if at else now
     anchors, ignored = load_trust(trust)
     if session.current.verbose:
         for one in ignored:
@@ -115,7 +116,7 @@ def verify(
     binding = TomlDirectory.load(directory) if directory else None
     inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, PdfJudge(anchors, time))
     if any(map(bundles.is_bundle, paths)):
-        asked = bundles.Asked(anchors, time, binding, trust, inside.policy)
+        asked = bundles.Asked(anchors, max(now, time), time, binding, trust, inside.policy)
         raise typer.Exit(bundles.judge(paths, asked, as_json=as_json))
     many = any(path.is_dir() for path in paths)
     if many and pdf not in (None, pdfs.PdfPolicy.OFF):

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import tracemalloc
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,22 @@ def test_the_sender_makes_one_and_an_auditor_reads_it(
     assert "Ai đã xác nhận: 2/2" in ran.out
     assert "Cần: dấu thời gian" in ran.out
     assert "7 Chuỗi" in office.bare("-v", "verify", made, "--trust", tmp_path / "root.pem").out
+
+
+def test_time_that_passes_meanwhile_is_no_other_time(
+    office: Office, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = office.theatre.clock
+    told = clock.now()
+
+    def ticking() -> datetime:
+        nonlocal told
+        told += timedelta(microseconds=1)
+        return told
+
+    monkeypatch.setattr(clock, "now", ticking)
+    ran = office.bare("verify", made, "--trust", tmp_path / "root.pem")
+    assert (ran.code, "Judged for now" in ran.out) == (0, False)
 
 
 def test_json_says_the_same(office: Office, made: Path, tmp_path: Path) -> None:
