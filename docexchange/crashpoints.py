@@ -35,7 +35,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "submit": ("submit", "begin_content", "content"),
     "signing": ("await_signature", "sign", "refuse_signature", "cancel_signing"),
     "send": ("record", "pause", "resume"),
-    "receive": ("attempt",),
+    "receive": ("attempt", "judged"),
     "parts": ("begin_part", "put_part", "refuse_part", "sweep_parts", "drop_parts", "judging"),
     "accept": ("accept", "answer_again"),
     "quarantine": ("quarantine",),

@@ -350,7 +350,12 @@ class Store(Protocol):
         ...
 
     async def attempt(self, sha256: str, now: datetime) -> int:
-        """Count a redelivered message before it is parsed; returns which attempt this is (1..)."""
+        """Count that judging a redelivered message begins; returns which attempt this is (1..)."""
+        ...
+
+    async def judged(self, sha256: str, *, ended: bool) -> None:
+        """Forget the attempts of a message whose judging ended; or take the last one back, of a
+        judging that was broken off for a reason of ours."""
         ...
 
     # -- too large for memory ---------------------------------------------------------------

@@ -10,6 +10,7 @@ again before anything is parsed.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ from envelopes.model import Document, Status
 from envelopes.report import Indication, Report
 from envelopes.verify import verify, verify_file
 
-from ..core.errors import NotFound
+from ..core.errors import Deferred, NotFound, StoreError, StoreUnavailable
 from ..core.events import inbox_message
 from ..core.model import Acceptance, Arrival, Content, InStore, Kept, Part
 from ..core.parts import is_part
@@ -39,6 +40,7 @@ from .offload import DIGEST_BYTES, aside, is_heavy
 log = structlog.get_logger()
 
 PIECE = 1024 * 1024  # bytes of a large envelope in memory at once
+REDELIVERED = "redelivered"  # whose turn it is among these: a death then speaks of one of them
 
 
 class Outcome(StrEnum):
@@ -93,12 +95,39 @@ async def _take(envelope: Envelope, *, redelivered: bool, world: World, now: dat
     if known is not None:
         await world.store.answer_again(known, now)
         return Outcome.ANSWERED_AGAIN
-    attempt = await world.store.attempt(envelope.sha256, now) if redelivered else 0
-    return await _take_new(envelope, attempt, world, now)
+    if not redelivered:
+        return await _take_new(envelope, 0, world, now)
+    async with world.turns.of(REDELIVERED):
+        return await _take_suspect(envelope, world, now)
+
+
+async def _take_suspect(envelope: Envelope, world: World, now: datetime) -> Outcome:
+    """Judge what came redelivered, and remember while it lasts that it began: what ends the process
+    is counted, and nothing else that was in hand."""
+    store, digest = world.store, envelope.sha256
+    counting = asyncio.ensure_future(store.attempt(digest, now))
+    try:
+        attempt = await asyncio.shield(counting)
+        outcome = await _take_new(envelope, attempt, world, now)
+    except (Deferred, StoreUnavailable, asyncio.CancelledError):  # not its fault, and no end
+        await asyncio.wait([counting])
+        if counting.exception() is None:
+            await _take_back(digest, world)
+        raise
+    if attempt < world.limits.poison_attempts:
+        await store.judged(digest, ended=True)
+    return outcome
+
+
+async def _take_back(digest: str, world: World) -> None:
+    try:
+        await world.store.judged(digest, ended=False)
+    except StoreError as why:  # it stays counted, once
+        log.warning("attempt_stays", sha256=digest, why=str(why))
 
 
 async def _take_new(envelope: Envelope, attempt: int, world: World, now: datetime) -> Outcome:
-    """Judge what was not accepted before; `attempt` counts how often it came without an end."""
+    """Judge what was not accepted before; `attempt` counts how often that began without an end."""
     if attempt >= world.limits.poison_attempts:
         why = f"delivered {attempt} times without an end; not parsed"
         return await _quarantine(envelope, None, "POISON", why, world, now)

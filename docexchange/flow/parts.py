@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 import structlog
 
 from ..core import parts as cut
-from ..core.errors import Deferred
+from ..core.errors import Deferred, StoreError, StoreUnavailable
 from ..core.events import listing_message, part_message
 from ..core.model import Due, Gathered, InStore, Outgoing, Part
 from .offload import aside
@@ -142,11 +142,18 @@ async def _judge(
     await store.judging(content, begins=True)
     try:
         result = await judge(part, content, gathered.attempts)
-    except Deferred:  # not its fault: our signer is down
-        await store.judging(content, begins=False)
+    except (Deferred, StoreUnavailable, asyncio.CancelledError):  # not its fault, and no end
+        await _take_back(content, world)
         raise
     await store.drop_parts(content, "", now)  # unless it was linked
     return result
+
+
+async def _take_back(content: InStore, world: World) -> None:
+    try:
+        await world.store.judging(content, begins=False)
+    except StoreError as why:  # it stays counted, once
+        log.warning("attempt_stays", sha256=content.sha256, why=str(why))
 
 
 def _digest(store: Store, content: InStore) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from ...core.errors import NotFound
 from ...core.model import Content, InStore, Kept, Submission
@@ -70,6 +70,10 @@ _COUNT = Query(
     .returning(_t.c.count)
 )
 _ADD_ATTEMPT = Query(adding(_t))
+_UNCOUNT = Query(
+    update(_t).where(_t.c.sha256 == bindparam("digest")).values(count=_t.c.count - 1)
+)
+_FORGET_ATTEMPTS = Query(delete(_t).where(_t.c.sha256 == bindparam("digest")))
 
 
 def quarantine(transaction: Transaction, kept: Kept, answer: Submission | None, quota: int) -> bool:
@@ -147,13 +151,18 @@ def is_quarantined(connection: Connection, organ: str, sha256: str) -> bool:
 
 
 def attempt(transaction: Transaction, sha256: str, now: datetime) -> int:
-    """Count a redelivered message; which attempt this is, from 1."""
+    """Count that judging a redelivered message begins; which attempt this is, from 1."""
     counted = transaction.connection.rows(_COUNT, digest=sha256, now=micros(now))
     if counted:
         count: int = counted[0]["count"]
         return count
     transaction.connection.run(_ADD_ATTEMPT, sha256=sha256, count=1, at=micros(now))
     return 1
+
+
+def judged(transaction: Transaction, sha256: str, *, ended: bool) -> None:
+    """Forget the attempts of a message, or take the last one back."""
+    transaction.connection.run(_FORGET_ATTEMPTS if ended else _UNCOUNT, digest=sha256)
 
 
 def _find(connection: Connection, kept: Kept) -> Row | None:

@@ -351,7 +351,13 @@ class SqlStore:
         await self._finish("settle", lambda work: keeping.settle(work, kept_id, now, outcome))
 
     async def attempt(self, sha256: str, now: datetime) -> int:
-        return await self._finish("attempt", lambda work: keeping.attempt(work, sha256, now))
+        return await self._writer.write(
+            "attempt", lambda work: keeping.attempt(work, sha256, now)
+        )
+
+    async def judged(self, sha256: str, *, ended: bool) -> None:
+        operation = partial(keeping.judged, sha256=sha256, ended=ended)
+        await self._writer.write("judged", operation, in_hand=ended)
 
     # -- too large for memory ---------------------------------------------------------------
     async def fill(self, produce: Callable[[BinaryIO], Stored], now: datetime) -> InStore:
