@@ -13,7 +13,7 @@ from ulid import ULID
 from keys.signer import Signer
 
 from .config import Config
-from .core.admission import Level, Seen, Work, level_after, under_way
+from .core.admission import Level, Seen, Work, check_disk, level_after, under_way
 from .core.errors import Deferred
 from .core.ports import Clock, Keyring
 from .core.world import World
@@ -144,6 +144,16 @@ def room(config: Config, store: SqlStore) -> Room:
         if work.deliveries >= settings.open_deliveries or work.size >= settings.open_bytes
     )
     return Room(level_after(Level.OPEN, seen.disk, settings), seen, mailrooms, over)
+
+
+def check_room(config: Config) -> None:
+    """Refuse something new by the marks that the running daemon obeys, with or without it.
+
+    Raises:
+        Busy: E-BSY-003; nothing was stored.
+    """
+    found = disk.measure(config.data)
+    check_disk(level_after(Level.OPEN, found, config.backpressure), found)
 
 
 def crash_point(config: Config) -> Crash:

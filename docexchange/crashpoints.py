@@ -39,10 +39,10 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "parts": ("begin_part", "put_part", "refuse_part", "sweep_parts", "drop_parts", "judging"),
     "accept": ("accept", "answer_again"),
     "quarantine": ("quarantine",),
-    "hold": ("hold", "settle"),
+    "hold": ("hold", "settle", "keep_damaged"),
     "receipt": ("apply_receipt", "match_parked"),
     "recall": ("submit_recalls", "accept_recalled", "take_recall"),
-    "mailroom": ("reply", "mailroom_sent"),
+    "mailroom": ("reply", "mailroom_sent", "set_aside", "take_up_again"),
     "uploads": ("keep_upload", "drop_upload"),
     "keeper": ("sweep", "sweep_orphans", "expire_signings", "note"),
 }

@@ -96,6 +96,8 @@ class Daemon:
         Raises:
             ExceptionGroup: of StoreError or a bug; the store is as its last commit left it.
         """
+        if await self._take_up_again():
+            log.warning("tried_again", what="messages whose content was damaged")
         async with asyncio.TaskGroup() as group:
             connections = [group.create_task(self.axis.run())]
             loops = [
@@ -121,6 +123,13 @@ class Daemon:
                 connection.cancel()
         self.crash("stopping:connections")
         log.info("stopped")
+
+    async def _take_up_again(self) -> int:
+        """Messages whose content was damaged are tried once more: the disk may be restored."""
+        try:
+            return await self.store.take_up_again() if self.store.damaged(1) else 0
+        except StoreUnavailable:  # at the next start
+            return 0
 
     async def _finish(self, loops: list[asyncio.Task[None]]) -> None:
         for loop in loops:

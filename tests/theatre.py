@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -209,3 +211,17 @@ def document(number: int, to: tuple[str, ...], sender: str = "H05", text: str = 
         date=AT.date(),
         files=[("qd.pdf", b"%PDF-1.7 " + str(number).encode())],
     )
+
+
+def flip(node: Node, sha256: str) -> None:
+    """Change one byte of the content with this digest, behind the back of the store. The second
+    time it is right again."""
+    where = "blob_id = (SELECT id FROM blobs WHERE sha256 = ?)"
+    with closing(sqlite3.connect(node.path)) as raw:
+        rowid, data = raw.execute(
+            f"SELECT rowid, data FROM chunks WHERE {where} ORDER BY seq DESC", (sha256,)
+        ).fetchone()
+        at = len(data) // 2
+        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        raw.execute("UPDATE chunks SET data = ? WHERE rowid = ?", (changed, rowid))
+        raw.commit()

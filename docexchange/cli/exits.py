@@ -14,6 +14,7 @@ from keys.errors import KeysError
 
 from ..core.errors import (
     Ambiguous,
+    Busy,
     ConfigError,
     Conflict,
     Deferred,
@@ -94,6 +95,7 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (StoreError, Exit.UNAVAILABLE),
     (Deferred, Exit.LATER),
     (DeliveryRefused, Exit.REFUSED),
+    (Busy, Exit.LATER),
     (SubmissionRefused, Exit.REFUSED),
     (Conflict, Exit.REFUSED),
     (NotFound, Exit.NOT_FOUND),

@@ -114,11 +114,13 @@ def send(
     as_json: options.Json = False,
 ) -> None:
     """Queue a document; it is signed and on disk when its tracking id is printed."""
+    from .. import compose
     from ..flow import outbox
 
     longest = options.span(timeout)
     sign_within = options.span(expires) if expires else None
-    with session.open_world() as (_, world):
+    with session.open_world() as (config, world):
+        compose.check_room(config)
         now = session.now()
         limits = world.limits
         large = not sign_later and _is_large(given, limits.envelope_bytes)

@@ -96,6 +96,10 @@ _KEPT: Mapping[str, tuple[str, str]] = {
         "làm dừng tiến trình nhiều lần, không đọc nữa",
         "ended the process several times, not read any more",
     ),
+    "DAMAGED": (
+        "nội dung bị hỏng trên đĩa, chờ nơi gửi gửi lại",
+        "its content is damaged on disk; a new copy will be judged",
+    ),
 }
 _RECALLS: Mapping[str, tuple[str, str]] = {
     Recall.WAITING: ("yêu cầu thu hồi đến trước văn bản", "the recall came before its document"),

@@ -341,8 +341,14 @@ class Store(Protocol):
 
     def held_due(
         self, now: datetime, limit: int
-    ) -> Sequence[tuple[int, str, Content, datetime, str]]:
-        """Held envelopes to judge again: (kept_id, organ, data, first_seen, connection)."""
+    ) -> Sequence[tuple[int, str, Content | None, datetime, str]]:
+        """Held envelopes to judge again: (kept_id, organ, data, first_seen, connection); data is
+        None when it is damaged on disk."""
+        ...
+
+    async def keep_damaged(self, kept_id: int, why: str, now: datetime) -> bool:
+        """Quarantine a held envelope whose content is damaged, as DAMAGED and without it, so that
+        a copy of it that comes is stored and judged. False if it is held no more."""
         ...
 
     async def settle(self, kept_id: int, now: datetime, outcome: str) -> None:
@@ -476,6 +482,14 @@ class Store(Protocol):
     ) -> Sequence[Outgoing]:
         """Messages for a mailroom that are not confirmed yet, in order, row_id > after; or those
         that are handed over in parts, without their bodies."""
+        ...
+
+    async def set_aside(self, row_id: int, why: str, now: datetime) -> None:
+        """Let a message whose content is damaged wait for a person, with a line in the journal."""
+        ...
+
+    async def take_up_again(self) -> int:
+        """Let what was set aside be tried once more; how many messages."""
         ...
 
     async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:

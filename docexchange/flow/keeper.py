@@ -9,13 +9,19 @@ from datetime import datetime
 
 import structlog
 
-from ..core.model import Deadline, InStore
+from ..core.model import Content, Deadline, InStore
 from ..core.world import World
 from . import inbox, receipts, remote
+from .offload import aside
+from .parts import digest_of
 
 log = structlog.get_logger()
 
 SWEEP_ROWS = 1000  # rows a transaction of the store decides at most; then the writer takes turns
+DAMAGED = (
+    "nội dung lưu trên đĩa bị hỏng, chờ nơi gửi gửi lại"
+    " / its content is damaged on disk; a new copy will be judged"
+)
 HELD_ROWS = 50  # held envelopes judged again in one round
 
 
@@ -68,6 +74,10 @@ async def recheck(*, world: World, now: datetime) -> int:
     """Judge held envelopes again; returns how many have settled."""
     settled = 0
     for kept_id, organ, data, _, connection in world.store.held_due(now, HELD_ROWS):
+        if data is None or not await _is_whole(data, world):
+            log.error("damaged", kept=kept_id, organ=organ, why=DAMAGED)
+            await world.store.keep_damaged(kept_id, DAMAGED, now)
+            continue
         digest = data.sha256 if isinstance(data, InStore) else hashlib.sha256(data).hexdigest()
         envelope = inbox.Envelope(organ, data, connection, digest)
         outcome = await inbox.judge(envelope, world=world, now=now)
@@ -75,3 +85,10 @@ async def recheck(*, world: World, now: datetime) -> int:
             await world.store.settle(kept_id, now, outcome.value)
             settled += 1
     return settled
+
+
+async def _is_whole(data: Content, world: World) -> bool:
+    """Whether content reads as what was stored; small content was checked when it was read."""
+    if not isinstance(data, InStore):
+        return True
+    return await aside(True, digest_of, world.store, data) == data.sha256

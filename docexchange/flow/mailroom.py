@@ -32,11 +32,12 @@ from ..core.errors import (
     SubmissionRefused,
 )
 from ..core.events import accepted_reply, problem_reply
-from ..core.model import MailroomMessage, Origin, Submitted
+from ..core.model import MailroomMessage, Origin, Outgoing, Submitted
 from ..core.policy import check_secrecy, check_sender
 from ..core.ports import Clock, MailroomBroker, MailroomIncoming
 from ..core.world import World
 from . import outbox, recall, receipts, submission, uploads
+from .damage import set_aside
 from .forms import Form, NotJson
 from .offload import aside, is_heavy
 from .properties import (
@@ -229,7 +230,8 @@ async def _take_json(errand: Errand) -> None:
     if asked.parts:
         await errand.counter.parts.earlier()
         submission.check_parts(asked, world.store.uploads(vhost, asked.parts))
-    parts = {digest: world.store.blob(digest) for digest in asked.parts}
+    parts = await uploads.read(vhost, asked.parts, world.store)
+    submission.check_parts(asked, parts)  # without those that are damaged on disk
     heavy = asked.size > JSON_ASIDE
     document = await aside(heavy, submission.assemble, asked, _names(world), parts)
     try:
@@ -395,7 +397,12 @@ async def hand_over(
     Returns:
         (how many were confirmed, why the first of the rest was not, "" if all were).
     """
-    rows = world.store.mailroom_due(vhost, 0, HAND_OVER_ROWS)
+    rows: list[Outgoing] = []
+    for row in world.store.mailroom_due(vhost, 0, HAND_OVER_ROWS):
+        if row.damaged:  # it must not stop the others
+            await set_aside(row, row.damaged, world.store, clock)
+        else:
+            rows.append(row)
     results = await asyncio.gather(
         *(broker.publish(row.message) for row in rows), return_exceptions=True
     )

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 import structlog
 
 from ..core import parts as cut
-from ..core.errors import Deferred, StoreError, StoreUnavailable
+from ..core.errors import ContentDamaged, Deferred, NotFound, StoreError, StoreUnavailable
 from ..core.events import listing_message, part_message
 from ..core.model import Due, Gathered, InStore, Outgoing, Part
+from .damage import set_aside
 from .offload import aside
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ async def _judge(
     part: Part, content: InStore, gathered: Gathered, judge: Judge[T], world: World, now: datetime
 ) -> T | None:
     store = world.store
-    if await aside(True, _digest, store, content) != part.envelope:
+    if await aside(True, digest_of, store, content) != part.envelope:
         log.warning("parts_dropped", connection=part.connection, reason="DIGEST_DIFFERS")
         await store.drop_parts(content, "DIGEST_DIFFERS", now)
         return None
@@ -156,7 +157,8 @@ async def _take_back(content: InStore, world: World) -> None:
         log.warning("attempt_stays", sha256=content.sha256, why=str(why))
 
 
-def _digest(store: Store, content: InStore) -> str:
+def digest_of(store: Store, content: InStore) -> str:
+    """SHA-256 of stored content as it reads now. Raises StoreError."""
     state = hashlib.sha256()
     with closing(store.open_blob(content)) as file:
         while piece := file.read(PIECE):
@@ -186,15 +188,19 @@ class LargePorter:
 
         Raises:
             Deferred: not confirmed; to be called again.
-            StoreError: the envelope is damaged on disk.
+            StoreError: it cannot be marked, or not be read.
         """
         rows = self._store.mailroom_due(self._vhost, 0, 1, large=True)
         if not rows:
             return False
         if rows[0].row_id != self._row:
             self._row, self._confirmed = rows[0].row_id, 0
-        await self._publish(rows[0])
-        await self._store.mailroom_sent([self._row], clock.now())
+        try:
+            await self._publish(rows[0])
+        except (ContentDamaged, NotFound) as damaged:  # before its list: nobody puts it together
+            await set_aside(rows[0], str(damaged), self._store, clock)
+        else:
+            await self._store.mailroom_sent([self._row], clock.now())
         return True
 
     async def _publish(self, row: Outgoing) -> None:

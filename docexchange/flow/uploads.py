@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..core.errors import SubmissionRefused
-from ..core.ports import MailroomIncoming
+import structlog
+
+from ..core.errors import ContentDamaged, NotFound, SubmissionRefused
+from ..core.ports import MailroomIncoming, Store
 from ..core.problems import PROBLEMS
 from ..core.world import World
 from .offload import DIGEST_BYTES, aside
+
+log = structlog.get_logger()
 
 SHA256_HEADER = "x-sha256"
 
@@ -70,6 +74,19 @@ async def take_part(incoming: MailroomIncoming, vhost: str, *, world: World, now
     if not await world.store.keep_upload(vhost, found, body, now, limits.upload_quota):
         detail = f"{limits.upload_quota:,} byte (limits.upload_quota)"
         raise _refused("E-PRT-003", detail, "")
+
+
+async def read(vhost: str, digests: Collection[str], store: Store) -> dict[str, bytes]:
+    """The bytes of parts that are here. One that is damaged on disk is forgotten, so that it is
+    kept when its mailroom sends it again. Raises StoreError."""
+    found: dict[str, bytes] = {}
+    for digest in digests:
+        try:
+            found[digest] = store.blob(digest)
+        except (ContentDamaged, NotFound) as damaged:
+            log.error("damaged", vhost=vhost, part=digest, why=str(damaged))
+            await store.drop_uploads(vhost, [digest])
+    return found
 
 
 def _sha256(data: bytes) -> str:

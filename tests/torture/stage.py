@@ -20,7 +20,7 @@ from tests.torture.proxy import Proxy
 
 LIMITS = """
 [limits]
-poison_attempts = 10    # named points kill in the middle of judging, again and again: no poison here
+poison_attempts = 10    # named points kill in the middle of judging again and again: no poison
 """
 READY = 60.0  # s for a node to serve, on a machine that is busy with the rest
 SERVING = b'"serving"'

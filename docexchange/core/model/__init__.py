@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .content import Content, Gathered, InStore, Part
 from .journal import JournalLine, Snapshot
-from .mailroom import MailroomMessage, Origin, Outgoing
+from .mailroom import MailroomMessage, Origin, Outgoing, SetAside
 from .receiving import (
     Acceptance,
     Arrival,
@@ -58,6 +58,7 @@ __all__ = [
     "RecallStanding",
     "Receipt",
     "ReceiptOutcome",
+    "SetAside",
     "SigningOutcome",
     "Snapshot",
     "StatusLine",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,31 @@ class MailroomMessage:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row of the mailroom outbox that is to be published; `message.body` is filled in unless
-    the message is large."""
+    """A row of the mailroom outbox that is to be published.
+
+    Args:
+        row_id: its number.
+        message: `body` is filled in unless the message is large.
+        damaged: why its content cannot be read, "" when it can.
+    """
 
     row_id: int
     message: MailroomMessage
+    damaged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A message that its mailroom cannot get: its content is damaged on disk.
+
+    Args:
+        tracking_id: of the arrival; message_id of the message.
+        vhost: the mailroom's.
+        sha256: of the envelope.
+        since: when it was to be handed over first.
+    """
+
+    tracking_id: str
+    vhost: str
+    sha256: str
+    since: datetime

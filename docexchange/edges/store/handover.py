@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select, update
 
+from ...core.errors import ContentDamaged, NotFound
 from ...core.model import MailroomMessage, Outgoing
 from . import blobs, tables
 from .database import Connection, Query, Row, micros
@@ -43,9 +44,19 @@ def due(
     connection: Connection, vhost: str, after: int, limit: int, *, large: bool
 ) -> list[Outgoing]:
     """Unconfirmed messages for a mailroom after this row, in order, with their bodies; or those
-    that are large, without."""
+    that are large, without. Of one whose content cannot be read it says so."""
     rows = connection.rows(_DUE, vhost=vhost, large=int(large), after=after, most=limit)
-    return [Outgoing(row["id"], _message(connection, row)) for row in rows]
+    return [_outgoing(connection, row) for row in rows]
+
+
+def _outgoing(connection: Connection, row: Row) -> Outgoing:
+    blob, body = row["blob"], row["body"]
+    if blob is None or row["large"]:
+        return Outgoing(row["id"], _message(row, body))
+    try:
+        return Outgoing(row["id"], _message(row, blobs.read(connection, blob)))
+    except (ContentDamaged, NotFound) as damaged:
+        return Outgoing(row["id"], _message(row, None), str(damaged))
 
 
 def sent(transaction: Transaction, row_ids: Sequence[int], now: datetime) -> None:
@@ -62,8 +73,7 @@ def _hand_over(transaction: Transaction, row: Row, now: datetime) -> None:
         transaction.note("handed_over", ref, now, mailroom=row["vhost"])
 
 
-def _message(connection: Connection, row: Row) -> MailroomMessage:
-    blob = row["blob"]
+def _message(row: Row, body: bytes | None) -> MailroomMessage:
     return MailroomMessage(
         vhost=row["vhost"],
         routing_key=row["routing_key"],
@@ -71,8 +81,8 @@ def _message(connection: Connection, row: Row) -> MailroomMessage:
         type=row["type"],
         content_type=row["content_type"],
         headers=json.loads(row["headers"]),
-        body=row["body"] if blob is None or row["large"] else blobs.read(connection, blob),
-        blob=blob or "",
+        body=body,
+        blob=row["blob"] or "",
         correlation_id=row["correlation_id"],
         large=bool(row["large"]),
     )

@@ -19,7 +19,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select, update
 
-from ...core.errors import NotFound
+from ...core.errors import ContentDamaged, NotFound
 from ...core.model import Content, InStore, Kept, Submission
 from . import blobs, streams, submissions, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
@@ -70,9 +70,7 @@ _COUNT = Query(
     .returning(_t.c.count)
 )
 _ADD_ATTEMPT = Query(adding(_t))
-_UNCOUNT = Query(
-    update(_t).where(_t.c.sha256 == bindparam("digest")).values(count=_t.c.count - 1)
-)
+_UNCOUNT = Query(update(_t).where(_t.c.sha256 == bindparam("digest")).values(count=_t.c.count - 1))
 _FORGET_ATTEMPTS = Query(delete(_t).where(_t.c.sha256 == bindparam("digest")))
 
 
@@ -109,18 +107,45 @@ def hold(transaction: Transaction, kept: Kept) -> bool:
 
 def due(
     connection: Connection, now: datetime, limit: int
-) -> Sequence[tuple[int, str, Content, datetime, str]]:
-    """Held envelopes to judge again: (number, organ, content, kept at, connection)."""
+) -> Sequence[tuple[int, str, Content | None, datetime, str]]:
+    """Held envelopes to judge again: (number, organ, content or None when it is damaged, kept at,
+    connection)."""
     return [
         (
             row["id"],
             row["organ"],
-            blobs.content(connection, row["blob"]),
+            _readable(connection, row["blob"]),
             moment(row["kept_at"]),
             row["connection"],
         )
         for row in connection.rows(_DUE, now=micros(now), most=limit)
     ]
+
+
+def _readable(connection: Connection, blob: str) -> Content | None:
+    try:
+        return blobs.content(connection, blob)
+    except (ContentDamaged, NotFound):
+        return None
+
+
+def damaged(
+    transaction: Transaction, kept_id: int, reason: str, why: str, now: datetime
+) -> Row | None:
+    """Quarantine a held envelope whose content is damaged, and let go of that; its row as it was,
+    None when it is held no more."""
+    connection = transaction.connection
+    row = connection.one(_BY_ID, kept_id=kept_id)
+    if row is None or row["state"] != HELD:
+        return None
+    verdict = {"reason": reason, "detail": why, "report": row["report"], "recheck_at": None}
+    connection.run(
+        _JUDGE_AGAIN, kept_id=kept_id, state=QUARANTINED, copies=row["copies"], **verdict
+    )
+    _use(connection, row["connection"], -_stored_size(connection, row))
+    blobs.put(transaction, NOTHING, b"", now)
+    connection.run(_LINK, kept_id=kept_id, link=NOTHING)
+    return row
 
 
 def settle(transaction: Transaction, kept_id: int, now: datetime, outcome: str) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
 
+from ...core.errors import ContentDamaged, NotFound
 from ...core.model import Receipt
 from . import blobs, tables
 from .database import Connection, Query, Row, adding, maybe_micros, maybe_moment, micros, moment
@@ -77,12 +78,19 @@ def any_due(connection: Connection, now: datetime) -> bool:
 
 
 def due(transaction: Transaction, now: datetime) -> list[tuple[Row, Receipt]]:
-    """Those to look at now."""
+    """Those to look at now. One whose bytes are damaged proves nothing any more: it is given up,
+    with a line in the journal; its organ answers the next copy of the document again."""
     connection = transaction.connection
-    return [
-        (row, _receipt(row, blobs.read(connection, row["sha256"])))
-        for row in _rows_due(connection, now, STEP_ROWS)
-    ]
+    found: list[tuple[Row, Receipt]] = []
+    for row in _rows_due(connection, now, STEP_ROWS):
+        try:
+            found.append((row, _receipt(row, blobs.read(connection, row["sha256"]))))
+        except (ContentDamaged, NotFound) as damaged:
+            facts = {"organ": row["from_organ"], "sha256": row["sha256"], "detail": str(damaged)}
+            transaction.note("damaged", "", now, **facts)
+            drop(transaction, row)
+            blobs.forget(transaction, row["sha256"])
+    return found
 
 
 def put_off(transaction: Transaction, row: Row, now: datetime) -> bool:

@@ -5,7 +5,7 @@ journal line in the same transaction. Reads run on a connection of the calling t
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
-    handover uploads blobs streams parts journal forgetting views naming openwork
+    handover uploads blobs damage streams parts journal forgetting views naming openwork
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -49,6 +49,7 @@ from ...core.model import (
     RecallStanding,
     Receipt,
     ReceiptOutcome,
+    SetAside,
     SigningOutcome,
     Submission,
     Submitted,
@@ -61,6 +62,7 @@ from ...core.states import Event, State
 from . import (
     arrivals,
     blobs,
+    damage,
     deliveries,
     forgetting,
     handover,
@@ -344,16 +346,17 @@ class SqlStore:
 
     def held_due(
         self, now: datetime, limit: int
-    ) -> Sequence[tuple[int, str, Content, datetime, str]]:
+    ) -> Sequence[tuple[int, str, Content | None, datetime, str]]:
         return keeping.due(self._reader, now, limit)
+
+    async def keep_damaged(self, kept_id: int, why: str, now: datetime) -> bool:
+        return await self._finish("keep_damaged", lambda work: damage.held(work, kept_id, why, now))
 
     async def settle(self, kept_id: int, now: datetime, outcome: str) -> None:
         await self._finish("settle", lambda work: keeping.settle(work, kept_id, now, outcome))
 
     async def attempt(self, sha256: str, now: datetime) -> int:
-        return await self._writer.write(
-            "attempt", lambda work: keeping.attempt(work, sha256, now)
-        )
+        return await self._writer.write("attempt", lambda work: keeping.attempt(work, sha256, now))
 
     async def judged(self, sha256: str, *, ended: bool) -> None:
         operation = partial(keeping.judged, sha256=sha256, ended=ended)
@@ -466,6 +469,16 @@ class SqlStore:
         self, vhost: str, after: int, limit: int, *, large: bool = False
     ) -> Sequence[Outgoing]:
         return handover.due(self._reader, vhost, after, limit, large=large)
+
+    async def set_aside(self, row_id: int, why: str, now: datetime) -> None:
+        await self._finish("set_aside", lambda work: damage.set_aside(work, row_id, why, now))
+
+    async def take_up_again(self) -> int:
+        return await self._writer.write("take_up_again", damage.take_up_again)
+
+    def damaged(self, limit: int = 50) -> list[SetAside]:
+        """Messages that no mailroom can get since their content is damaged, oldest first."""
+        return damage.waiting(self._reader, limit)
 
     async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:
         await self._finish("mailroom_sent", lambda work: handover.sent(work, row_ids, now))

@@ -460,7 +460,8 @@ mailroom_messages = Table(
     Column("blob", Text, ForeignKey("blobs.sha256"), nullable=True),
     _int("created_at"),
     _int("sent_at", null=True),
-    Column("large", BigInteger, nullable=False, server_default="0"),  # handed over in parts
+    # 1: handed over in parts; 2 more: set aside, its content is damaged (`damage`)
+    Column("large", BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # a number is never used twice: the order must hold
 )
 UNSENT = mailroom_messages.c.sent_at.is_(None)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from docexchange.core.admission import GIB, MIB, Disk
 from docexchange.core.schedule import Lane
+from docexchange.edges import disk
 from envelopes.pack import pack, with_trace
 from tests.fakes import Faults
 from tests.office import Office
@@ -50,6 +52,25 @@ def test_send_again_is_a_duplicate(office: Office, pdf: Path) -> None:
     )
     assert (again.code, again.json["tracking_id"], again.json["duplicate"]) == (0, ref, True)
     assert again.json["schema"] == "docexchange/send/v1"
+
+
+def test_peer_failure_24_send_obeys_the_marks_of_the_disk(
+    office: Office, pdf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the daemon does: the same words, nothing stored, and it passes once there is room."""
+    asked = (
+        *("H05", "send", pdf, "--from", "H05", "--to", "H01", "--number", "98"),
+        *("--notation", "QĐ-UBND", "--subject", "Ban hành Quy chế"),
+    )
+    with monkeypatch.context() as full:
+        full.setattr(disk, "measure", lambda _: Disk(free=400 * MIB, total=100 * GIB))
+        ran = office.run(*asked)
+        assert (ran.code, ran.out) == (75, "")
+        assert "[E-BSY-003]" in ran.err
+        assert "400 MiB left; nothing is lost, send it again later" in ran.err
+        assert office.run("H05", "list", "--json").json["documents"] == []
+        full.setattr(disk, "measure", lambda _: Disk(free=600 * MIB, total=100 * GIB))
+        assert office.run(*asked).code == 0
 
 
 def test_other_content_under_the_same_number_is_refused(office: Office, pdf: Path) -> None:

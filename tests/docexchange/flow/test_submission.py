@@ -17,7 +17,7 @@ from docexchange.flow import mailroom, submission
 from envelopes import edxml
 from envelopes.model import Document
 from tests.docexchange.flow.test_mailroom import Message, take
-from tests.theatre import Node, Theatre
+from tests.theatre import Node, Theatre, flip
 
 PDF = b"%PDF-1.7 " + bytes(range(256))
 DELETED = object()
@@ -309,6 +309,20 @@ async def test_a_missing_part_is_named_and_may_follow(theatre: Theatre, node: No
         for position in (1, 2)
     ]
     await bring(theatre, part(b"2"), part(b"3"))
+    assert (await take(theatre, message(in_parts(parts))))["status"] == "accepted"
+
+
+async def test_a_part_that_is_damaged_on_disk_is_asked_for_again(
+    theatre: Theatre, node: Node
+) -> None:
+    """The daemon goes on; the part is named, and the same document passes after it came again."""
+    parts = [b"1", b"2"]
+    await bring(theatre, part(b"1"), part(b"2"))
+    flip(node, sha(b"2"))
+    reply = await take(theatre, message(in_parts(parts)))
+    assert (reply["code"], reply["retryable"]) == ("E-PRT-001", True)
+    assert [one["detail"] for one in reply["errors"]] == [sha(b"2")]
+    await bring(theatre, part(b"2"))
     assert (await take(theatre, message(in_parts(parts))))["status"] == "accepted"
 
 

@@ -157,6 +157,16 @@ async def test_redelivered_messages_are_counted_by_digest(store: SqlStore) -> No
     assert await store.attempt("bb", NOW) == 1
 
 
+async def test_an_attempt_is_taken_back_or_forgotten(store: SqlStore) -> None:
+    for _ in range(2):
+        await store.attempt("aa", NOW)
+    await store.judged("aa", ended=False)
+    assert await store.attempt("aa", NOW) == 2
+    await store.judged("aa", ended=True)
+    assert await store.attempt("aa", NOW) == 1
+    await store.judged("bb", ended=True)  # never counted
+
+
 async def test_an_attempt_is_counted_for_30_days(store: SqlStore) -> None:
     await store.attempt("aa", NOW)
     assert await store.sweep_orphans(NOW + 30 * 24 * 60 * MINUTE) == 0
