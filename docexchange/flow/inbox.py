@@ -40,6 +40,8 @@ from .offload import DIGEST_BYTES, aside, is_heavy
 log = structlog.get_logger()
 
 PIECE = 1024 * 1024  # bytes of a large envelope in memory at once
+# Headers by which a publisher has the broker route copies past its permissions (RabbitMQ < 4.0.3).
+COPYING = frozenset({"CC", "BCC"})
 REDELIVERED = "redelivered"  # whose turn it is among these: a death then speaks of one of them
 
 
@@ -73,6 +75,8 @@ async def receive(incoming: Incoming, *, world: World, now: datetime) -> Outcome
         StoreError: nothing was stored and nothing acked.
         Deferred: our signer is down; nothing was stored and nothing acked.
     """
+    if not COPYING.isdisjoint(incoming.headers):
+        log.warning("copies_named", connection=incoming.connection, organ=incoming.organ)
     if is_part(incoming.headers):
 
         async def whole(part: Part, content: InStore, attempt: int) -> Outcome:

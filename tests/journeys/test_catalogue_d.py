@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
+from docexchange.core.model import JournalLine
 from docexchange.core.schedule import Lane
 from docexchange.core.states import State, StatusCode
 from docexchange.flow import inbox, receipts
 from envelopes import edxml
+from envelopes.evidence.journal import Follower
 from envelopes.pack import pack, with_trace
 from keys.signer import Signer
 from tests.pki import AT, OTHER, P256
@@ -128,6 +133,52 @@ async def test_d6_without_a_signature(theatre: Theatre) -> None:
     assert not theatre.axis.queues["H05"]
 
 
+@pytest.mark.slow
+async def test_d7_two_thousand_forgeries_each_with_its_reason(theatre: Theatre) -> None:
+    """Of an agency that got nothing, of bytes that are not here, of the right document by another
+    name, of no digest: the delivery stays, and the journal says of each why. The right receipt
+    beside them counts."""
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    sender = theatre.nodes["H05"]
+    digest = sender.store.document(ref).sha256
+    [right] = sender.store.document(ref).deliveries
+    assert (right.state, right.code) == (State.ACKNOWLEDGED, "01")
+    named, other = document(98, ("H01",)), document(99, ("H01",))
+    for number in range(500):
+        at = AT + timedelta(milliseconds=number)
+        for organ, letter, received in (
+            ("H13", named, digest),
+            ("H01", other, digest),
+            ("H01", named, ""),
+            ("H13", other, f"{number:064x}"),  # of bytes never sent: parked
+        ):
+            about = receipts.About.document(letter, received)
+            world = theatre.nodes[organ].world
+            code = StatusCode.COMPLETED
+            made = await receipts.answer(about, code, organ=organ, world=world, now=at)
+            theatre.axis.put(Lane.RECEIPTS, "H05", made.data)  # type: ignore[arg-type]
+    await sender.turn()
+    [after] = sender.store.document(ref).deliveries
+    assert (after.state, after.code, after.history) == (right.state, right.code, right.history)
+    lines: list[JournalLine] = []
+    sender.store.follow_journal(Follower(), lines.append)
+    told = Counter(
+        line["detail"] for one in lines if (line := json.loads(one.line))["event"] == "bad_receipt"
+    )
+    assert told == {
+        "no document of ours with these bytes went to its sender": 500,
+        "it answers another DocumentId than these bytes have": 500,
+        "it names no digest of what it received": 500,
+    }
+    assert len(sender.store.parked_list(10_000)) == 500  # bounded: 1,000 of an organ
+    theatre.clock.advance(timedelta(minutes=1))
+    world = theatre.nodes["H01"].world
+    await receipts.report("98/QĐ-UBND", "03", world=world, now=theatre.clock.now())
+    await theatre.settle()
+    assert sender.store.document(ref).deliveries[0].code == "03"
+
+
 @pytest.mark.parametrize("forged", ["unsigned", "another organ", "sender", "another CA", "digest"])
 async def test_d7_a_forged_receipt_changes_nothing(theatre: Theatre, forged: str) -> None:
     """Unsigned, of another agency, of the sender itself, for other bytes; many of them."""
@@ -180,6 +231,31 @@ async def test_d7_a_status_that_goes_back_is_recorded_and_moves_nothing(theatre:
     [delivery] = theatre.nodes["H05"].store.document(ref).deliveries
     assert delivery.code == "06"
     assert [line.code for line in delivery.history] == ["01", "03", "06", "03"]
+
+
+HEADERS: dict[str, dict[str, object]] = {
+    "none": {},
+    "copies": {"CC": ["normal.H13"], "BCC": ["normal.H05"]},
+    "death": {"x-death": [{"queue": "node.H01.normal", "count": 99}], "x-delivery-count": 50},
+    "long": {"x-sha256": "A" * 131_072},
+    "hints that lie": {"x-sha256": "00" * 32, "x-kind": "status", "x-tracking-id": "H05-1"},
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+async def test_d11_headers_decide_nothing(theatre: Theatre, name: str) -> None:
+    """A valid document arrives once and a forged one is quarantined, whatever stands in the
+    headers; who names copies is told of."""
+    node = theatre.nodes["H01"]
+    with structlog.testing.capture_logs() as told:
+        theatre.axis.put(Lane.NORMAL, "H01", signed(98), "node-H05", HEADERS[name])
+        theatre.axis.put(Lane.NORMAL, "H01", signed(99)[:-9], "node-H05", HEADERS[name])
+        await node.turn()
+    assert [view.number for view in node.store.arrivals()] == ["98"]
+    assert [view.reason for view in node.store.kept_list()] == ["NOT_XML"]
+    assert theatre.axis.take("H01") is None
+    alarms = [line["connection"] for line in told if line["event"] == "copies_named"]
+    assert alarms == (["node-H05"] * 2 if name == "copies" else [])
 
 
 async def test_d10_receipts_are_never_receipted(theatre: Theatre) -> None:

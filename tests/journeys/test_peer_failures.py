@@ -278,8 +278,10 @@ async def test_peer_failure_25_a_clock_ten_minutes_wrong(theatre: Theatre, minut
     node = theatre.nodes["H01"]
     for _ in range(2):
         await node.turn()
-    held = [view.reason for view in node.store.kept_list(held=True)]
-    assert held == (["SIGNED_IN_FUTURE"] if minutes > 0 else [])
+    held = node.store.kept_list(held=True)
+    assert [view.reason for view in held] == (["SIGNED_IN_FUTURE"] if minutes > 0 else [])
+    for view in held:  # told with the measured skew
+        assert "0:10:00 after the time judged" in node.store.kept(str(view.kept_id)).report
     assert bool(theatre.axis.queues["H05"]) is (minutes < 0)
     await theatre.run(20 * MINUTE, MINUTE)
     [view] = node.store.arrivals()
