@@ -1,5 +1,5 @@
-"""Catalogue E5: a broker that lies, floods or breaks the protocol. A publish is Deferred, or returns
-when it was confirmed; the link comes back; nothing crashes, and an honest broker is served.
+"""Catalogue E5: a broker that lies, floods or breaks the protocol. A publish is Deferred, or
+returns when it was confirmed; the link comes back, nothing crashes.
 """
 
 from __future__ import annotations
