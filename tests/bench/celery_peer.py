@@ -36,7 +36,7 @@ from signxml.verifier import XMLVerifier
 
 from envelopes import edxml
 from keys.signer import SoftwareSigner
-from tests.bench.material import EXCHANGED, RECEIVER, SENDER, Pki, content, document
+from tests.bench.material import RECEIVER, SENDER, Pki, content, document
 
 FOLDER = Path(os.environ["BENCH_PEER_FOLDER"])
 PKI = Pki(FOLDER / "keys")
@@ -125,23 +125,24 @@ class Source:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._attachment = content(EXCHANGED)
         self._form = etree.fromstring(edxml.write(document(0, b"")))
 
-    def batch(self, count: int, in_flight: int) -> dict[str, object]:
-        """Send `count` documents, all at once or one after the other's receipt."""
+    def batch(self, count: int, in_flight: int, size: int) -> dict[str, object]:
+        """Send `count` documents with `size` bytes each, all at once or one after the other's
+        receipt."""
+        attachment = b64encode(content(size)).decode()
         latencies: list[float] = []
         begun = time.monotonic()
         if in_flight == 1:
-            latencies = [self._wait([self._send()], POLL) for _ in range(count)]
+            latencies = [self._wait([self._send(attachment)], POLL) for _ in range(count)]
         else:
-            self._wait([self._send() for _ in range(count)], POLL_MANY)
+            self._wait([self._send(attachment) for _ in range(count)], POLL_MANY)
         return {"seconds": time.monotonic() - begun, "latencies": latencies}
 
-    def _send(self) -> tuple[str, float]:
+    def _send(self, attachment: str) -> tuple[str, float]:
         """Sign, store, publish; the digest and when it began."""
         begun = time.monotonic()
-        text = signed(self._letter(next(self._numbers)), SENDER)
+        text = signed(self._letter(next(self._numbers), attachment), SENDER)
         data = text.encode()
         digest = hashlib.sha256(data).hexdigest()
         database(SENDER).execute(
@@ -150,7 +151,7 @@ class Source:
         deliver.delay(text)
         return digest, begun
 
-    def _letter(self, number: int) -> etree._Element:
+    def _letter(self, number: int, attachment: str) -> etree._Element:
         """The same edXML document as ours, made with lxml."""
         root = deepcopy(self._form)
         for element in root.iter("{*}CodeNumber", "{*}DocumentId"):
@@ -158,7 +159,7 @@ class Source:
         for element in root.iter("{*}CodeNumber"):
             element.text = str(number)
         for element in root.iter("{*}ContentTransferEncoded"):
-            element.text = b64encode(self._attachment).decode()
+            element.text = attachment
         return root
 
     def _wait(self, sent: list[tuple[str, float]], poll: float) -> float:

@@ -4,7 +4,8 @@
     mailed    two daemons, `docexchange run` both, and a mailroom at each end over AMQP
     celery    the same job with Celery and signxml
 
-One batch of each after the other, so that a busy minute of the machine hits them all.
+One batch of each after the other, so that a busy minute of the machine hits them all; and so for
+each size of document, in the same processes. Mailrooms take part at one size.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from tests.bench.material import RECEIVER, SENDER
+from tests.bench.material import RECEIVER, SENDER, SIZES
 from tests.bench.plan import Plan
 from tests.bench.processes import Process, cpu_seconds
 from tests.bench.rig import Rig
@@ -21,6 +22,7 @@ from tests.bench.timing import percentile
 
 SERVING = b'"serving"'
 READY = b" ready."  # what a Celery worker says
+MAILED_AT = "100K"  # the size at which mailrooms take part
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +81,22 @@ class Way:
         self._broker = rig.broker.pid
         self._processes = processes
         self._source = processes[source]
-        self.result = Result()
 
-    def warm(self, plan: Plan) -> None:
+    def warm(self, plan: Plan, size: str) -> None:
         """Fill caches and pools; not counted."""
-        self._source.ask(count=plan.in_flight, in_flight=plan.in_flight)
-        self._source.ask(count=3, in_flight=1)
+        many = plan.in_flight
+        self._source.ask(count=many, in_flight=many, size=SIZES[size])
+        self._source.ask(count=3, in_flight=1, size=SIZES[size])
 
-    def batch(self, plan: Plan) -> None:
+    def batch(self, plan: Plan, size: str, result: Result) -> None:
         """One batch with many in flight, one with a single one."""
+        count, bytes_each = plan.documents_of(size), SIZES[size]
         before = self._cpu()
-        answer = self._source.ask(count=plan.documents, in_flight=plan.in_flight)
+        answer = self._source.ask(count=count, in_flight=plan.in_flight, size=bytes_each)
         used = {name: value - before[name] for name, value in self._cpu().items()}
-        latencies = answer["latencies"]
-        self.result.batches.append(Batch(plan.documents, answer["seconds"], latencies, used))
-        alone = self._source.ask(count=plan.singles, in_flight=1)
-        self.result.singles += alone["latencies"]
+        result.batches.append(Batch(count, answer["seconds"], answer["latencies"], used))
+        alone = self._source.ask(count=plan.singles, in_flight=1, size=bytes_each)
+        result.singles += alone["latencies"]
 
     def stop(self) -> None:
         """End its processes."""
@@ -106,24 +108,36 @@ class Way:
         return {**used, "broker": cpu_seconds(self._broker)}
 
 
-def measure(rig: Rig, plan: Plan) -> dict[str, Result]:
-    """Run all ways in turns.
+def measure(rig: Rig, plan: Plan, sizes: Sequence[str]) -> dict[str, dict[str, Result]]:
+    """Run all ways in turns, size after size.
+
+    Returns:
+        by the name of the size, by the way.
 
     Raises:
         RuntimeError: a document was not acknowledged, or a process failed; its log is named.
     """
+    mailed = MAILED_AT in sizes
+    starts = {"ours": _ours, **({"mailed": _mailed} if mailed else {}), "celery": _celery}
     ways: dict[str, Way] = {}
     try:
-        for name, start in (("ours", _ours), ("mailed", _mailed), ("celery", _celery)):
+        for name, start in starts.items():
             ways[name] = start(rig)
-            ways[name].warm(plan)
-        for _ in range(plan.exchange_rounds):
-            for way in ways.values():
-                way.batch(plan)
-        return {name: way.result for name, way in ways.items()}
+        return {size: _at(size, ways, plan) for size in sizes}
     finally:
         for way in ways.values():
             way.stop()
+
+
+def _at(size: str, ways: Mapping[str, Way], plan: Plan) -> dict[str, Result]:
+    taking = {name: way for name, way in ways.items() if name != "mailed" or size == MAILED_AT}
+    found = {name: Result() for name in taking}
+    for way in taking.values():
+        way.warm(plan, size)
+    for _ in range(plan.exchange_rounds):
+        for name, way in taking.items():
+            way.batch(plan, size, found[name])
+    return found
 
 
 def _run(rig: Rig, organ: str, *, mailroom: bool) -> Process:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.bench.material import EXCHANGED, SENDER, Pki, content
+from tests.bench.material import SENDER, Pki, content
 from tests.bench.processes import cpu_seconds
 from tests.bench.timing import Timing, race
 from tests.bench.wire import Wire
@@ -54,14 +54,16 @@ def crypto(pki: Pki, *, seconds: float, rounds: int) -> dict[str, Timing]:
     )
 
 
-def amqp(url: str, broker: int, *, count: int, rounds: int) -> dict[str, Cost]:
-    """Publish with confirms, and consume with acks, 100 KB on a quorum queue.
+def amqp(url: str, broker: int, size: int, *, count: int, rounds: int) -> dict[str, Cost]:
+    """Publish with confirms, and consume with acks, on a quorum queue.
 
     Args:
         url: of a vhost where we may declare.
         broker: its process id.
+        size: of a message, bytes.
+        count, rounds: messages in each round.
     """
-    data = content(EXCHANGED)
+    data = content(size)
     found: dict[str, list[Cost]] = {"publish": [], "consume": []}
     for _ in range(rounds):
         with Wire(url) as wire:
@@ -76,15 +78,9 @@ def amqp(url: str, broker: int, *, count: int, rounds: int) -> dict[str, Cost]:
     return {name: _median(costs) for name, costs in found.items()}
 
 
-def rows(folder: Path, *, count: int, rounds: int) -> dict[str, Cost]:
-    """Durable rows, ten in a transaction: bare ones, and with 100 KB in each."""
-    found = {
-        "bare": [_insert(folder / f"bare{n}.sqlite3", ROW_BYTES, count) for n in range(rounds)],
-        "100 KB": [
-            _insert(folder / f"wide{n}.sqlite3", EXCHANGED, count // 4) for n in range(rounds)
-        ],
-    }
-    return {name: _median(costs) for name, costs in found.items()}
+def rows(folder: Path, size: int, *, count: int, rounds: int) -> Cost:
+    """Durable rows of so many bytes, ten in a transaction, in an empty folder."""
+    return _median([_insert(folder / f"{size}-{n}.sqlite3", size, count) for n in range(rounds)])
 
 
 def _insert(path: Path, size: int, count: int) -> Cost:

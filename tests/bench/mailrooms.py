@@ -25,7 +25,7 @@ from pamqp.commands import Basic
 from docexchange.core.events import CONTRACT, TRANSPORT_EVENT
 from docexchange.core.states import State
 from envelopes import edxml
-from tests.bench.material import EXCHANGED, content, document
+from tests.bench.material import content, document
 
 PATIENCE = 60.0  # s for one document; then something is broken
 PREFETCH = 64
@@ -36,7 +36,6 @@ class Mailrooms:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._attachment = content(EXCHANGED)
         self._waiting: dict[str, asyncio.Future[None]] = {}  # by DocumentId
         self._taken = 0
 
@@ -75,19 +74,22 @@ class Mailrooms:
         if waiting is not None:
             waiting.set_result(None)
 
-    async def batch(self, count: int, in_flight: int) -> dict[str, object]:
-        """Submit `count` documents, `in_flight` at once; seconds for all and for each."""
-        numbers = itertools.islice(self._numbers, count)
+    async def batch(self, count: int, in_flight: int, size: int) -> dict[str, object]:
+        """Submit `count` documents with `size` bytes each, `in_flight` at once; seconds for all
+        and for each."""
+        numbers, attachment = itertools.islice(self._numbers, count), content(size)
         latencies: list[float] = []
         begun = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for _ in range(in_flight):
-                group.create_task(self._one_by_one(numbers, latencies))
+                group.create_task(self._one_by_one(numbers, attachment, latencies))
         return {"seconds": time.perf_counter() - begun, "latencies": latencies}
 
-    async def _one_by_one(self, numbers: Iterator[int], latencies: list[float]) -> None:
+    async def _one_by_one(
+        self, numbers: Iterator[int], attachment: bytes, latencies: list[float]
+    ) -> None:
         for number in numbers:
-            letter = document(number, self._attachment)
+            letter = document(number, attachment)
             body = edxml.write(letter)
             acknowledged = asyncio.get_running_loop().create_future()
             self._waiting[letter.document_id or ""] = acknowledged

@@ -23,7 +23,8 @@ from keys.trust import Trust
 
 SENDER, RECEIVER = "H05", "H01"
 NAMES: Mapping[str, str] = {SENDER: "UBND tỉnh Bắc Ninh", RECEIVER: "UBND tỉnh An Giang"}
-EXCHANGED = 100 * 1024  # bytes of the attachment of an exchanged document
+SIZES: Mapping[str, int] = {"10K": 10 * 1024, "100K": 100 * 1024, "1M": 1024 * 1024}
+"""Bytes of the attachment of an exchanged document, by the name of the size."""
 DAY = date(2026, 11, 20)
 PACKAGES = ["cryptography", "lxml", "aiormq", "pamqp", "SQLAlchemy", "uvloop", "pybase64"]
 PEERS = ["signxml", "celery", "kombu", "amqp"]

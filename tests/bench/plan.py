@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+SHARES: Mapping[str, float] = {"10K": 1.0, "100K": 1.0, "1M": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,7 @@ class Plan:
         rounds: batches of each contestant.
         messages: of the AMQP floor, in each round.
         rows: of the store's floor, in each round.
-        exchange_rounds: batches of each way to exchange.
+        exchange_rounds: batches of each way to exchange, at each size.
         documents: in such a batch.
         in_flight: of them at once.
         singles: documents with one in flight, in each round.
@@ -30,7 +33,7 @@ class Plan:
     rounds: int = 7
     messages: int = 600
     rows: int = 4000
-    exchange_rounds: int = 5
+    exchange_rounds: int = 3
     documents: int = 500
     in_flight: int = 64
     singles: int = 40
@@ -40,6 +43,15 @@ class Plan:
     backlog: int = 1_000_000
     backlog_documents: int = 250
     backlog_rounds: int = 3
+
+    def share(self, size: str) -> float:
+        """What part of the messages, rows and documents is measured at a size: about the same
+        time for each."""
+        return SHARES[size]
+
+    def documents_of(self, size: str) -> int:
+        """Documents of a batch at a size; never less than are in flight."""
+        return max(self.in_flight, int(self.documents * self.share(size)))
 
 
 QUICK = Plan(

@@ -32,7 +32,7 @@ from docexchange.edges.axis import Axis
 from docexchange.edges.clock import WallClock
 from docexchange.edges.store import SqlStore
 from docexchange.flow import outbox
-from tests.bench.material import EXCHANGED, content, document
+from tests.bench.material import content, document
 
 PATIENCE = 60.0  # s for one document; then something is broken
 
@@ -63,22 +63,24 @@ class Source:
         self._store = store
         self._clock = WallClock()
         self._numbers = itertools.count(1)
-        self._attachment = content(EXCHANGED)
 
-    async def batch(self, count: int, in_flight: int) -> dict[str, object]:
-        """Submit `count` documents, `in_flight` at once; seconds for all and for each."""
-        numbers = itertools.islice(self._numbers, count)
+    async def batch(self, count: int, in_flight: int, size: int) -> dict[str, object]:
+        """Submit `count` documents with `size` bytes each, `in_flight` at once; seconds for all
+        and for each."""
+        numbers, attachment = itertools.islice(self._numbers, count), content(size)
         latencies: list[float] = []
         begun = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for _ in range(in_flight):
-                group.create_task(self._one_by_one(numbers, latencies))
+                group.create_task(self._one_by_one(numbers, attachment, latencies))
         return {"seconds": time.perf_counter() - begun, "latencies": latencies}
 
-    async def _one_by_one(self, numbers: Iterator[int], latencies: list[float]) -> None:
+    async def _one_by_one(
+        self, numbers: Iterator[int], attachment: bytes, latencies: list[float]
+    ) -> None:
         for number in numbers:
             begun = time.perf_counter()
-            letter = document(number, self._attachment)
+            letter = document(number, attachment)
             acknowledged = asyncio.get_running_loop().create_future()
             self._store.waiting[letter.document_id or ""] = acknowledged
             await outbox.submit(letter, world=self._world, now=self._clock.now())

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from docexchange.demo.rabbitmq import find_server
+from tests.bench.exchange import MAILED_AT
+from tests.bench.material import SIZES
 from tests.bench.plan import QUICK
 from tests.bench.timing import Timing, percentile
 
@@ -40,11 +42,16 @@ def test_a_short_run_measures_everything_and_loses_nothing(tmp_path: Path) -> No
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     run = json.loads(file.read_text())
-    assert run["schema"] == "docexchange/bench/v1"
+    assert run["schema"] == "docexchange/bench/v2"
     assert all(ratio > 0 for ratio in run["ratios"].values())
-    for way in ("ours", "mailed", "celery"):
-        assert run["exchange"][way]["acknowledged"] == QUICK.documents + QUICK.singles
-    assert "exchange to Celery" in ended.stdout
+    assert list(run["exchange"]) == list(SIZES)
+    for size, at in run["exchange"].items():
+        ways = ("ours", "mailed", "celery") if size == MAILED_AT else ("ours", "celery")
+        for way in ways:
+            asked = QUICK.documents_of(size) + QUICK.singles
+            assert at[way]["acknowledged"] == asked * QUICK.exchange_rounds
+        assert 0 < at["floor"]["exchange_us"] < at["ours"]["python_cpu_us"]
+        assert f"goal {size}: exchange / celery >=" in ended.stdout
 
 
 def test_the_faster_one_has_the_larger_ratio() -> None:
