@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from docexchange.demo.rabbitmq import find_server
+from tests.torture.proxy import Fault
 from tests.torture.storm import Wish, blow
 from tests.torture.tormentor import ELSEWHERE, REACHABLE
 
@@ -37,5 +38,8 @@ async def test_sixty_kills_and_three_thousand_documents_leave_nothing_open(tmp_p
     assert outcome.holds, told
     assert outcome.tormentor.kills >= SHORT.kills // 3, told  # a slow machine gets less far
     assert len(outcome.tormentor.reached) >= 5, told
+    assert set(outcome.struck) == {fault.value for fault in Fault}, told  # each kind had an effect
+    assert outcome.tormentor.causes["disk full"] >= 1, told
+    assert outcome.tormentor.causes["broker killed"] >= 1, told
     share = min(outcome.tormentor.kills / SHORT.kills, 1.0)
     assert outcome.handed_in >= SHORT.documents * share / 2, told  # it never stood still

@@ -175,10 +175,20 @@ class Tormentor:
     def _count(self, code: int) -> None:
         self.kills += code == KILLED
 
+    def _faults(self) -> Iterator[Fault]:
+        """Each kind before any comes again, so that the short form plays all of them."""
+        while True:
+            faults = list(Fault)
+            self._rng.shuffle(faults)
+            yield from faults
+
     async def _lines(self) -> None:
-        while not self.calm.is_set():
-            proxy = self._stage.proxies[self._rng.choice(list(ORGANS))]
-            proxy.strike(self._rng.choice(list(Fault)))
+        for fault in self._faults():
+            if self.calm.is_set():
+                return
+            alive = [organ for organ in ORGANS if self._stage.alive(organ)]
+            proxy = self._stage.proxies[self._rng.choice(alive or list(ORGANS))]
+            proxy.strike(fault)
             await self._sleep(self._rng.uniform(*STRUCK))
             proxy.heal()
             await self._sleep(self._rng.uniform(*BETWEEN))
