@@ -29,8 +29,8 @@ BETWEEN = (0.5, 3.0)  # s between two faults on lines
 BROKER_DOWN = (0.0, 2.0)  # s
 KILLS_PER_BROKER = 20  # kills of nodes for each kill of the broker
 STOPPING = tuple(point for point in POINTS if point.startswith("stopping:"))
-# Nobody here signs elsewhere, recalls, is five minutes ahead, sends more than 8 MiB or flips bytes on
-# a disk: the tests of those rooms let these commits fail.
+# Nobody here signs elsewhere, recalls, is five minutes ahead, sends more than 8 MiB or flips a byte
+# on a disk: the tests of those rooms let these commits fail.
 ELSEWHERE = frozenset(
     f"{when}:{name}"
     for name in (
