@@ -95,7 +95,7 @@ class AxisConfig:
     broker: BrokerConfig
     prefetch_receipts: int = 64
     prefetch_urgent: int = 8
-    prefetch_normal: int = 8
+    prefetch_normal: int = 16
     outstanding_confirms: int = 64
 
 
@@ -349,7 +349,7 @@ def _axis(section: Section, file: TomlFile) -> AxisConfig:
         broker=broker or BrokerConfig("", None, False, ""),
         prefetch_receipts=section.whole("prefetch_receipts", 64, 1, 10_000),
         prefetch_urgent=section.whole("prefetch_urgent", 8, 1, 10_000),
-        prefetch_normal=section.whole("prefetch_normal", 8, 1, 10_000),
+        prefetch_normal=section.whole("prefetch_normal", 16, 1, 10_000),
         outstanding_confirms=section.whole("outstanding_confirms", 64, 2, 10_000),
     )
     section.close()

@@ -63,8 +63,8 @@ mailroom = "mr-H05"             # vhost of its mailroom on [mailroom] url; witho
 url_file = "axis.url"
 allow_plain = false             # true: amqp:// (no TLS) to other machines, in a closed network only
 prefetch_receipts = 64          # messages in hand; receipts are small and many
-prefetch_urgent = 8             # documents have up to 8 MiB: 8 in hand keep memory below 200 MiB
-prefetch_normal = 8             # as above
+prefetch_urgent = 8             # documents of up to 8 MiB: these two below 300 MiB
+prefetch_normal = 16            # fewer than 16 leave the store waiting between two commits
 outstanding_confirms = 64       # publishes per lane that wait for the broker's confirm
 
 # Broker of the mailrooms; may be the same one. Needed when an organ above names a mailroom.

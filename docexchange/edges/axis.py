@@ -23,7 +23,9 @@ from .consumer import Ack, Consumer
 from .link import LONGEST_WAIT, Link, Session, login
 from .publisher import Publisher
 
-PREFETCH: Mapping[Lane, int] = MappingProxyType({Lane.RECEIPTS: 64, Lane.URGENT: 8, Lane.NORMAL: 8})
+PREFETCH: Mapping[Lane, int] = MappingProxyType(
+    {Lane.RECEIPTS: 64, Lane.URGENT: 8, Lane.NORMAL: 16}
+)
 OUTSTANDING = 64  # publishes per lane that wait for their confirm; more buys nothing (measured)
 CONTENT_TYPE = "application/xml"
 

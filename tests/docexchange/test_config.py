@@ -52,7 +52,7 @@ def test_the_example_is_a_valid_config_and_shows_the_defaults() -> None:
     assert config.limits == Limits()
     assert config.lang == "vi"
     assert not config.crash_points
-    assert (config.axis.prefetch_receipts, config.axis.prefetch_normal) == (64, 8)
+    assert (config.axis.prefetch_receipts, config.axis.prefetch_normal) == (64, 16)
 
 
 def test_init_writes_the_example() -> None:

@@ -23,7 +23,7 @@ from .transaction import Transaction
 CHUNK = 1024 * 1024  # bytes a row; also what a transaction shared with others takes at most
 WHOLE_MAX = 8 * 1024 * 1024  # bytes; what is larger is never read into memory whole
 ORPHAN_AFTER = timedelta(days=1)
-FRESH_BYTES = 16 * 1024 * 1024  # twice the largest envelope; a hundred of the usual size
+FRESH_BYTES = 64 * 1024 * 1024  # eight of the largest envelopes, hundreds of the usual size
 
 _b, _c = tables.blobs, tables.chunks
 _FIND = Query(select(_b.c.id, _b.c.complete).where(_b.c.sha256 == bindparam("sha256")))
