@@ -16,9 +16,10 @@ from keys import algorithms
 from keys.algorithms import DigestAlgorithm
 from keys.certificates import Certificate
 from keys.errors import CertificateUnusable
+from keys.revocation import Evidence, Finding
 from keys.trust import Path, Trust
 
-from . import dsig
+from . import dsig, revoked
 from .legacy import Legacy
 from .report import Check, SignerSummary
 from .shape import ALGORITHMS_STEP, Fault
@@ -51,6 +52,7 @@ class Judged:
     checks: tuple[Check, ...]
     signer: SignerSummary | None = None
     path: Path | None = None
+    revocation: tuple[Finding, ...] = ()
 
 
 def problem(step: int, reason: str, detail: str = "") -> Check:
@@ -71,7 +73,13 @@ def not_reached(*steps: int) -> tuple[Check, ...]:
 
 
 def judge(
-    opened: Opened, trust: Trust, at: datetime, skew: timedelta, timestamp: bytes | None = None
+    opened: Opened,
+    trust: Trust,
+    at: datetime,
+    skew: timedelta,
+    timestamp: bytes | None = None,
+    evidence: Evidence | None = None,
+    proven_at: datetime | None = None,
 ) -> Judged:
     """Judge a signature; never raises for what it holds."""
     if opened.legacy is not None:
@@ -89,6 +97,7 @@ def judge(
     usable = listed.result is Result.PASSED
     chain = _certificates(signature)
     path = trust.path(chain[0], chain[1:], at) if chain else None
+    asked = revoked.ask(path, chain, trust, evidence, at)
     checks = (
         shape,
         listed,
@@ -96,10 +105,10 @@ def judge(
         *((_value(signature, chain[0]),) if usable and chain else not_reached(5)),
         _bound(signature, chain),
         *((_path(path, signature, at, skew),) if path else not_reached(7)),
-        *((_revocation(path),) if path and path.anchor else not_reached(8)),
+        *((_revocation(path, asked, signature, at, proven_at),) if path else not_reached(8)),
         problem(9, "NO_TIMESTAMP" if timestamp is None else "TIMESTAMP_NOT_JUDGED"),
     )
-    return Judged(checks, _summary(chain[0]) if chain else None, path)
+    return Judged(checks, _summary(chain[0]) if chain else None, path, asked)
 
 
 def _legacy(found: Legacy) -> Judged:
@@ -220,8 +229,19 @@ def _path(path: Path, signature: dsig.Signature, at: datetime, skew: timedelta) 
     return passed(7, f"trust anchor {anchor}")
 
 
-def _revocation(path: Path) -> Check:
-    """Step 8. No evidence can be given yet, so `required` can only wait for it."""
-    if path.anchor is None or path.anchor.revocation == "off":
-        return problem(8, "REVOCATION_OFF")
-    return problem(8, "REVOCATION_MISSING", "the policy of this trust anchor requires it")
+def _revocation(
+    path: Path,
+    found: tuple[Finding, ...],
+    signature: dsig.Signature,
+    at: datetime,
+    proven_at: datetime | None,
+) -> Check:
+    """Step 8. By the policy of the anchor; evidence that is at hand counts whatever the policy."""
+    if path.anchor is None:
+        return Check(8, Result.NOT_REACHED)
+    outcome = revoked.outcome(found, at, proven_at, signature.signing_time)
+    if outcome.reason == revoked.UNKNOWN and path.anchor.revocation == "off":
+        return problem(8, "REVOCATION_OFF", outcome.detail if found else "")
+    if outcome.reason:
+        return problem(8, outcome.reason, outcome.detail)
+    return passed(8, outcome.detail)

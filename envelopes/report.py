@@ -15,6 +15,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
+from keys.revocation import Finding as Revocation
+
 from . import text, wording
 from .errors import EnvelopeError, NotTrusted
 from .model import Message, Stored
@@ -120,6 +122,8 @@ class Report:
         status_code: of a status.
         signer: the signing certificate, None when none could be read.
         signed_at: SigningTime, claimed; no timestamp proves it.
+        revocation: what the evidence at hand says of each certificate of the path, leaf first; ()
+            when nobody asked.
         received_sha256: of a status, hex SHA-256 of the envelope it speaks of, "" if it has none.
         attachments: of a document.
         findings: what was odd but could be read.
@@ -140,6 +144,7 @@ class Report:
     status_code: str = ""
     signer: SignerSummary | None = None
     signed_at: datetime | None = None
+    revocation: tuple[Revocation, ...] = ()
     received_sha256: str = ""
     attachments: tuple[AttachmentSummary, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -227,6 +232,7 @@ class Report:
             "status_code": self.status_code or None,
             "signer": _signer_json(self.signer),
             "signed_at": _time_json(self.signed_at),
+            "revocation": [_revocation_json(one) for one in self.revocation],
             "checks": [check.to_json_dict() for check in self.checks],
             "receipt_of": receipt_of if self.received_sha256 else None,
             "attachments": [one.to_json_dict(digest=digests) for one in self.attachments],
@@ -301,6 +307,21 @@ def _signer_json(signer: SignerSummary | None) -> dict[str, str] | None:
     if signer is None:
         return None
     return {"subject": signer.subject, "organ_id": signer.organ_id, "serial": signer.serial}
+
+
+def _revocation_json(found: Revocation) -> dict[str, Any]:
+    """The evidence used about one certificate: enough to repeat the judgement from its digests."""
+    return {
+        "subject": found.subject,
+        "serial": found.serial,
+        "status": found.status.value,
+        "source": found.source or None,
+        "this_update": _time_json(found.this_update),
+        "next_update": _time_json(found.next_update),
+        "sha256": list(found.sha256),
+        "revoked_at": _time_json(found.revoked_at),
+        "revocation_reason": found.reason or None,
+    }
 
 
 def _time_json(time: datetime | None) -> str | None:

@@ -9,7 +9,8 @@
       certificate
     7 path          to a trust anchor at `at`; SigningTime inside the certificate's validity and
                     not later than `at` + skew
-    8 revocation    by the policy of the trust anchor
+    8 revocation    by the CRLs and OCSP answers at hand; missing ones count by the policy of the
+                    trust anchor
     9 timestamp     a token beside the envelope is told, not judged yet: the signing time is
                     claimed, not proven
     10 organ        the signer may speak for From/OrganId
@@ -38,6 +39,7 @@ from lxml import etree
 
 from keys.algorithms import DigestAlgorithm
 from keys.certificates import Certificate
+from keys.revocation import Evidence
 from keys.trust import Path, Trust
 
 from . import dsig, edxml, gate, legacy, shape
@@ -101,6 +103,8 @@ def verify(
     at: datetime,
     directory: Binding | None = None,
     timestamp: bytes | None = None,
+    evidence: Evidence | None = None,
+    proven_at: datetime | None = None,
     skew: timedelta = SIGNING_SKEW,
     limit: int = gate.BYTES_MAX,
     file: str = "",
@@ -114,13 +118,17 @@ def verify(
         directory: who may sign for whom; without it `SubjectBinding`, and the report says so.
         timestamp: an RFC 3161 token (DER) over the canonical ds:SignatureValue, None if there is
             none. It is kept beside the envelope, whose bytes never change.
+        evidence: CRLs and OCSP answers at hand, None if there are none.
+        proven_at: aware: when the signature is proven to have existed; None without a proof, and
+            then a revocation counts unless it came after `at`.
         skew: how far SigningTime may lie after `at`.
         limit: largest envelope, bytes.
         file: name to print, "" if none.
 
     Source: design of the exchange, the numbered steps above.
     """
-    return verify_source(Whole(data), trust, at, directory, timestamp, skew, limit, file)
+    proof = Proof(timestamp, evidence, proven_at)
+    return verify_source(Whole(data), trust, at, directory, proof, skew, limit, file)
 
 
 def verify_file(
@@ -130,6 +138,8 @@ def verify_file(
     at: datetime,
     directory: Binding | None = None,
     timestamp: bytes | None = None,
+    evidence: Evidence | None = None,
+    proven_at: datetime | None = None,
     skew: timedelta = SIGNING_SKEW,
     limit: int = LARGE_MAX,
     file: str = "",
@@ -152,7 +162,17 @@ def verify_file(
         check = problem(1, "TOO_LARGE", f"over {limit:,} bytes")
         stored = Stored(size, "")
         return Report(b"", at, (check, *not_reached(*range(2, 12))), file=file, stored=stored)
-    return verify_source(InFile(envelope, size), trust, at, directory, timestamp, skew, limit, file)
+    proof = Proof(timestamp, evidence, proven_at)
+    return verify_source(InFile(envelope, size), trust, at, directory, proof, skew, limit, file)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What lies beside an envelope to judge it by; arguments of `verify`."""
+
+    timestamp: bytes | None = None
+    evidence: Evidence | None = None
+    proven_at: datetime | None = None
 
 
 def verify_source(
@@ -160,7 +180,7 @@ def verify_source(
     trust: Trust,
     at: datetime,
     directory: Binding | None,
-    timestamp: bytes | None,
+    proof: Proof,
     skew: timedelta,
     limit: int,
     file: str,
@@ -181,7 +201,7 @@ def verify_source(
             checks = (root, *not_reached(*range(2, 12)))
             return Report(source.whole, at, checks, file=file, stored=source.stored)
         content, opened, place = _open_content(source, root, limit)
-    judged = judge(opened, trust, at, skew, timestamp)
+    judged = judge(opened, trust, at, skew, proof.timestamp, proof.evidence, proof.proven_at)
     organ = _organ(judged.path, content.message, directory or SubjectBinding(), at)
     message = source.message(content.message)
     return Report(
@@ -189,6 +209,7 @@ def verify_source(
         at,
         (passed(1), *judged.checks, organ, _content(content)),
         signer=judged.signer,
+        revocation=judged.revocation,
         signed_at=opened.signature.signing_time if opened.signature else None,
         signature_at=(source.place(place[0]), source.place(place[1])),
         message=message,

@@ -33,6 +33,9 @@ class SubIndication(StrEnum):
     CRYPTO_CONSTRAINTS_FAILURE = "CRYPTO_CONSTRAINTS_FAILURE"
     OUT_OF_BOUNDS_NO_POE = "OUT_OF_BOUNDS_NO_POE"
     SIG_CONSTRAINTS_FAILURE = "SIG_CONSTRAINTS_FAILURE"
+    REVOKED = "REVOKED"
+    REVOKED_NO_POE = "REVOKED_NO_POE"
+    REVOKED_CA_NO_POE = "REVOKED_CA_NO_POE"
     TRY_LATER = "TRY_LATER"
 
 
@@ -117,6 +120,16 @@ SUB_INDICATIONS: Final[Mapping[SubIndication, Words]] = {
     ),
     SubIndication.SIG_CONSTRAINTS_FAILURE: Words(
         "Thuộc tính chữ ký không đạt", "The signed properties do not fit the policy"
+    ),
+    SubIndication.REVOKED: Words(
+        "Chứng thư đã bị thu hồi trước khi ký", "The certificate was revoked before it signed"
+    ),
+    SubIndication.REVOKED_NO_POE: Words(
+        "Chứng thư đã bị thu hồi, không chứng minh được đã ký trước đó",
+        "The certificate was revoked, and nothing proves that it signed before",
+    ),
+    SubIndication.REVOKED_CA_NO_POE: Words(
+        "CA trung gian đã bị thu hồi", "A CA of the chain was revoked"
     ),
     SubIndication.TRY_LATER: Words(
         "Thiếu dữ liệu thu hồi; bổ sung CRL/OCSP", "Revocation data is missing; add a CRL or OCSP"
@@ -338,7 +351,47 @@ _TRUST: Final[Mapping[str, Reason]] = {
     "REVOCATION_MISSING": _unproven(
         SubIndication.TRY_LATER,
         ("Thiếu dữ liệu thu hồi chứng thư", "Revocation data is missing"),
-        ("Bổ sung CRL hoặc OCSP rồi xét lại", "Add a CRL or OCSP answer and judge again"),
+        (
+            "Bổ sung CRL hoặc OCSP rồi xét lại (evidence import, hoặc verify --evidence)",
+            "Add a CRL or OCSP answer and judge again (evidence import, or verify --evidence)",
+        ),
+    ),
+    "CERTIFICATE_ON_HOLD": _unproven(
+        SubIndication.TRY_LATER,
+        ("Chứng thư đang bị tạm dừng", "The certificate is on hold"),
+        (
+            "Chờ CA khôi phục hoặc thu hồi hẳn chứng thư, rồi xét lại bằng CRL mới",
+            "Wait until its CA restores or revokes it, then judge again with the new CRL",
+        ),
+    ),
+    "REVOKED": Reason(
+        Result.FAILED,
+        SubIndication.REVOKED,
+        SUB_INDICATIONS[SubIndication.REVOKED],
+        Words(
+            "Yêu cầu bên gửi ký lại bằng chứng thư còn hiệu lực",
+            "Ask the sender to sign again with a certificate that is valid",
+        ),
+    ),
+    "REVOKED_NO_POE": _unproven(
+        SubIndication.REVOKED_NO_POE,
+        (
+            "Chứng thư đã bị thu hồi, không chứng minh được đã ký trước đó",
+            "The certificate was revoked, and nothing proves that it signed before",
+        ),
+        (
+            "Bổ sung dấu thời gian trước lúc thu hồi, hoặc yêu cầu ký lại",
+            "Add a timestamp token from before the revocation, or ask for a new signature",
+        ),
+    ),
+    "REVOKED_CA_NO_POE": _unproven(
+        SubIndication.REVOKED_CA_NO_POE,
+        ("Một CA trong chuỗi đã bị thu hồi", "A CA of the chain was revoked"),
+        (
+            "Bổ sung dấu thời gian trước lúc thu hồi, hoặc yêu cầu ký lại dưới CA khác",
+            "Add a timestamp token from before the revocation, or ask for a signature under "
+            "another CA",
+        ),
     ),
     "REVOCATION_OFF": Reason(
         Result.NOT_ASKED,

@@ -26,3 +26,7 @@ class KeyLocked(KeyUnusable):
 
 class CertificateUnusable(KeysError):
     """A certificate, or a file of certificates, cannot be read or made."""
+
+
+class EvidenceUnusable(KeysError):
+    """A CRL or an OCSP answer cannot be read, or says nothing."""

@@ -185,6 +185,21 @@ class Trust:
             self._known[key] = path
         return path
 
+    def chain(
+        self, certificate: Certificate, others: Sequence[Certificate], at: datetime
+    ) -> tuple[Certificate, ...]:
+        """The path of a certificate of any purpose at a time, itself to anchor; () without one.
+
+        For who signs evidence, not documents: what it may do is the caller's question.
+        """
+        if certificate in self._anchors:
+            return (certificate,)
+        at = at.astimezone(UTC).replace(microsecond=0)
+        found = self._build(certificate, others[:OTHERS_MAX], at)
+        if isinstance(found, str) or any(key_problem(one.public_key) for one in found):
+            return ()
+        return found
+
     def _judge(self, leaf: Certificate, others: Sequence[Certificate], at: datetime) -> Path:
         """Build the path at `at`, else at times at which it may have been valid."""
         refused = ""

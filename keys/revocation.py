@@ -1,0 +1,549 @@
+"""Whether the certificates of a path were revoked, by the evidence at hand: good, revoked, unknown.
+
+`Evidence` holds CRLs, OCSP answers and certificates of their signers; it fetches nothing and reads
+no clock. What is stale, of another issuer, wrongly signed, indirect or not readable says nothing at
+all: it makes nobody revoked and nobody good. Whether "unknown" may pass, and what "revoked" means
+for a signature of that time, is for the caller.
+
+A finding counts at a time. Evidence younger than that time counts too, as long as the certificate
+had not expired when it was made: a list keeps a revoked certificate until then.
+
+Source: RFC 5280, clause 6.3; RFC 6960, clause 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final, Literal
+
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from keys.certificates import Certificate, pem_blocks, spki
+from keys.crl import EVERY_REASON, Crl, Entry, Scope, full_names
+from keys.errors import CertificateUnusable, EvidenceUnusable
+from keys.ocsp import OcspAnswer, needs_no_check
+from keys.trust import Trust
+
+Kind = Literal["crl", "ocsp", "certificate"]
+
+NO_NEXT_UPDATE: Final = timedelta(
+    hours=1
+)  # how long an OCSP answer without nextUpdate counts; ours
+ON_HOLD: Final = "certificateHold"
+REMOVED: Final = "removeFromCRL"
+COMPROMISED: Final = frozenset({"keyCompromise", "cACompromise", "aACompromise"})
+_ASKED_MAX = 4096  # chains; an exchange of 1,000 organs uses about as many
+_DEPTH_MAX = 4  # signers of evidence about signers of evidence; PKITS needs 2
+
+
+class Status(StrEnum):
+    """What the evidence says of one certificate."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about one certificate.
+
+    Args:
+        subject, serial: of the certificate; serial in lower-case hex.
+        status: by all evidence together.
+        detail: English: what it rests on, or why nothing is known.
+        source: "crl", "ocsp", "" without evidence.
+        this_update, next_update: of the evidence used, aware.
+        sha256: hex digests of the exact bytes of the evidence used.
+        revoked_at: aware, None unless revoked.
+        reason: of the revocation, as `keyCompromise`; "" when none is named.
+    """
+
+    subject: str
+    serial: str
+    status: Status
+    detail: str = ""
+    source: str = ""
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    sha256: tuple[str, ...] = ()
+    revoked_at: datetime | None = None
+    reason: str = ""
+
+    def fresh(self, at: datetime) -> bool:
+        """Whether it rests on evidence made before `at` and not over then."""
+        if self.this_update is None or self.next_update is None:
+            return False
+        return self.this_update <= at <= self.next_update
+
+    def refresh_at(self) -> datetime | None:
+        """When newer evidence should be there: at half of the validity of this one."""
+        if self.this_update is None or self.next_update is None:
+            return None
+        return self.this_update + (self.next_update - self.this_update) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What `Evidence.add` took."""
+
+    kind: Kind
+    sha256: str
+    issuer: str
+    this_update: datetime | None
+    next_update: datetime | None
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Says:
+    """What one usable source says."""
+
+    source: str
+    sha256: str
+    this_update: datetime
+    next_update: datetime
+    entry: Entry | None = None
+    unknown: bool = False
+    reasons: frozenset[x509.ReasonFlags] = EVERY_REASON
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What does not change while one chain is judged."""
+
+    trust: Trust
+    others: tuple[Certificate, ...]
+    at: datetime
+
+
+class Evidence:
+    """Revocation evidence of a node or of an auditor. May be shared by threads: what is asked sees
+    the evidence before or after an `add`, never half of it."""
+
+    def __init__(self) -> None:
+        self._crls: dict[x509.Name, tuple[Crl, ...]] = {}
+        self._answers: dict[int, tuple[OcspAnswer, ...]] = {}
+        self._certificates: dict[x509.Name, tuple[Certificate, ...]] = {}
+        self._held: dict[str, Item] = {}
+        self._known: dict[tuple[str, ...], tuple[Finding, ...]] = {}
+        self._asked: dict[tuple[str, ...], tuple[Certificate, ...]] = {}
+
+    def __len__(self) -> int:
+        """Items."""
+        return len(self._held)
+
+    def items(self) -> tuple[Item, ...]:
+        """What was added, in order."""
+        return tuple(self._held.values())
+
+    def asked(self) -> tuple[tuple[Certificate, ...], ...]:
+        """The chains that were asked about, the latest 4,096: who must be kept fresh."""
+        return tuple(self._asked.values())
+
+    def add(self, data: bytes) -> Item:
+        """Take a CRL (DER or PEM), an OCSP answer (DER) or the certificate of who signs such.
+
+        None of them is believed because it was added: it is judged when it is used.
+
+        Raises:
+            EvidenceUnusable: it is none of these; nothing changed.
+        """
+        item, read = _read_item(data)
+        if item.sha256 not in self._held:
+            if isinstance(read, Crl):
+                self._keep_crl(read)
+            elif isinstance(read, OcspAnswer):
+                self._keep_answer(read)
+            else:
+                self._keep_certificate(read)
+            self._held[item.sha256] = item
+            self._known = {}
+        return item
+
+    def judge(
+        self,
+        chain: Sequence[Certificate],
+        others: Sequence[Certificate],
+        trust: Trust,
+        at: datetime,
+    ) -> tuple[Finding, ...]:
+        """Say of every certificate below the anchor whether it was revoked.
+
+        The same chain again, while the evidence that was used is fresh, costs a dictionary look-up.
+
+        Args:
+            chain: leaf to anchor, as `Trust.path` found it.
+            others: certificates that came with the leaf; a CRL may be signed by one of them.
+            trust: under which separate signers of CRLs must stand.
+            at: the time for which to judge, aware.
+        """
+        key = tuple(one.fingerprint for one in chain)
+        known = self._known.get(key)
+        if known is not None and all(finding.fresh(at) for finding in known):
+            return known
+        self._ask(key, chain)
+        remembered = self._known
+        question = _Question(trust, tuple(others), at)
+        found = tuple(
+            self._judge(certificate, issuer, question, ())
+            for certificate, issuer in pairwise(chain)
+        )
+        if all(finding.status is not Status.UNKNOWN for finding in found):
+            if len(remembered) >= _ASKED_MAX:
+                remembered.clear()
+            remembered[key] = found  # of the evidence as it was when we began
+        return found
+
+    def _ask(self, key: tuple[str, ...], chain: Sequence[Certificate]) -> None:
+        self._asked.pop(key, None)
+        self._asked[key] = tuple(chain)
+        if len(self._asked) > _ASKED_MAX:
+            self._asked.pop(next(iter(self._asked)), None)
+
+    # -- one certificate -----------------------------------------------------------------------
+
+    def _judge(
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        question: _Question,
+        stack: tuple[str, ...],
+    ) -> Finding:
+        """What all usable evidence says; `stack` names the certificates whose status waits for
+        this one, so that two lists never vouch for each other's signers."""
+        unknown = Finding(certificate.subject, certificate.serial, Status.UNKNOWN)
+        if certificate.fingerprint in stack or len(stack) >= _DEPTH_MAX:
+            return replace(unknown, detail="the signer of the evidence vouches for itself")
+        stack = (*stack, certificate.fingerprint)
+        problems: list[str] = []
+        used = [
+            *self._from_answers(certificate, issuer, question, stack, problems),
+            *self._from_lists(certificate, issuer, question, stack, problems),
+        ]
+        if not used:
+            why = "; ".join(dict.fromkeys(problems)) or "no CRL or OCSP answer about it is here"
+            return replace(unknown, detail=f"{certificate.subject}: {why}")
+        return _weigh(used, unknown, problems)
+
+    def _from_answers(
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        question: _Question,
+        stack: tuple[str, ...],
+        problems: list[str],
+    ) -> Iterator[_Says]:
+        """The newest usable OCSP answer."""
+        for answer in self._answers.get(certificate.x509.serial_number, ()):
+            single = answer.about(certificate, issuer)
+            if single is None:
+                problems.append("an OCSP answer is about another issuer's certificate")
+                continue
+            until = single.next_update or single.this_update + NO_NEXT_UPDATE
+            stale = _stale("the OCSP answer", single.this_update, until, certificate, question.at)
+            problem = stale or self._responder(answer, issuer, question, stack)
+            if problem:
+                problems.append(problem)
+                continue
+            entry = None
+            if single.revoked_at is not None:
+                entry = Entry(single.revoked_at, single.reason)
+            unknown = single.status == "unknown"
+            yield _Says("ocsp", answer.sha256, single.this_update, until, entry, unknown)
+            return
+
+    def _responder(
+        self, answer: OcspAnswer, issuer: Certificate, question: _Question, stack: tuple[str, ...]
+    ) -> str:
+        """Why an answer is not signed by who may, "" when it is."""
+        responder = answer.responder(issuer)
+        if responder is None:
+            return "the OCSP answer is not signed by the issuer or a responder that it appointed"
+        if responder == issuer:
+            return ""
+        if not responder.not_before <= answer.produced_at <= responder.not_after:
+            return f"the OCSP responder's certificate {responder.subject} was not valid then"
+        if needs_no_check(responder):
+            return ""
+        finding = self._judge(responder, issuer, question, stack)
+        if finding.status is Status.GOOD:
+            return ""
+        return f"the OCSP responder's certificate is {finding.status}: {finding.detail}"
+
+    def _from_lists(
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        question: _Question,
+        stack: tuple[str, ...],
+        problems: list[str],
+    ) -> Iterator[_Says]:
+        """The newest usable CRL of each scope, and every usable delta that names the certificate.
+
+        A delta only ever adds: what it takes off a list stays on it until the next full list.
+        """
+        seen: set[tuple[Scope, bytes]] = set()
+        for crl in self._crls.get(certificate.x509.issuer, ()):
+            reasons, problem = _reasons(crl, certificate)
+            problem = problem or crl.unsupported
+            until = crl.next_update or crl.this_update
+            problem = problem or _stale("the CRL", crl.this_update, until, certificate, question.at)
+            signer = None if problem else self._signer(crl, issuer, question, stack, problems)
+            if problem or signer is None:
+                problems.extend([problem] if problem else [])
+                continue
+            entry = crl.find(certificate.x509.serial_number)
+            if crl.is_delta:
+                if entry is not None and entry.reason != REMOVED:
+                    yield _Says("crl", crl.sha256, crl.this_update, until, entry, False, reasons)
+                elif not self._crls_complete(certificate):
+                    problems.append("the CRL is a delta, and its full list is not here")
+                continue
+            scope = (crl.scope, spki(signer.public_key))
+            if scope not in seen:
+                seen.add(scope)
+                yield _Says("crl", crl.sha256, crl.this_update, until, entry, False, reasons)
+
+    def _crls_complete(self, certificate: Certificate) -> bool:
+        return any(not crl.is_delta for crl in self._crls.get(certificate.x509.issuer, ()))
+
+    def _signer(
+        self,
+        crl: Crl,
+        issuer: Certificate,
+        question: _Question,
+        stack: tuple[str, ...],
+        problems: list[str],
+    ) -> Certificate | None:
+        """Who signed a list, when they may: the issuer, or another certificate of the same name
+        under the same anchor, itself not revoked."""
+        why = "the CRL is not signed by the issuer of the certificate"
+        if crl.signed_by(issuer):
+            if _signs_lists(issuer):
+                return issuer
+            why = "the KeyUsage of the issuer does not allow it to sign a CRL"
+        for other in (*question.others, *self._certificates.get(crl.issuer, ())):
+            if other == issuer or other.x509.subject != crl.issuer or not _signs_lists(other):
+                continue
+            if not crl.signed_by(other):
+                continue
+            chain = question.trust.chain(other, self._around(question), crl.this_update)
+            ours = question.trust.chain(issuer, question.others, crl.this_update)
+            if len(chain) < 2 or not ours or chain[-1] != ours[-1]:
+                why = f"the signer of the CRL, {other.subject}, has no path to the same anchor"
+                continue
+            finding = self._judge(chain[0], chain[1], question, stack)
+            if finding.status is Status.GOOD:
+                return other
+            why = f"the signer of the CRL is {finding.status}: {finding.detail}"
+        problems.append(why)
+        return None
+
+    def _around(self, question: _Question) -> tuple[Certificate, ...]:
+        given = [one for several in self._certificates.values() for one in several]
+        return tuple(dict.fromkeys([*question.others, *given]))[:16]
+
+    # -- what is held --------------------------------------------------------------------------
+
+    def _keep_crl(self, crl: Crl) -> None:
+        held = (*self._crls.get(crl.issuer, ()), crl)
+        newest = sorted(held, key=lambda one: one.this_update, reverse=True)
+        self._crls = {**self._crls, crl.issuer: tuple(newest)}
+
+    def _keep_answer(self, answer: OcspAnswer) -> None:
+        changed = dict(self._answers)
+        for single in answer.singles:
+            number = single.parsed.serial_number
+            held = (*changed.get(number, ()), answer)
+            changed[number] = tuple(sorted(held, key=lambda one: one.produced_at, reverse=True))
+        self._answers = changed
+
+    def _keep_certificate(self, certificate: Certificate) -> None:
+        name = certificate.x509.subject
+        held = (*self._certificates.get(name, ()), certificate)
+        self._certificates = {**self._certificates, name: held}
+
+
+def crl_sources(certificate: Certificate) -> tuple[str, ...]:
+    """The http(s) addresses of its CRLs, in its order."""
+    return tuple(
+        name.value
+        for point in _points(certificate)
+        if point.crl_issuer is None
+        for name in point.full_name or ()
+        if isinstance(name, x509.UniformResourceIdentifier) and _is_web(name.value)
+    )
+
+
+def ocsp_sources(certificate: Certificate) -> tuple[str, ...]:
+    """The http(s) addresses of its OCSP responders, in its order."""
+    return tuple(
+        entry.access_location.value
+        for extension in certificate.x509.extensions
+        if isinstance(extension.value, x509.AuthorityInformationAccess)
+        for entry in extension.value
+        if entry.access_method == AuthorityInformationAccessOID.OCSP
+        and isinstance(entry.access_location, x509.UniformResourceIdentifier)
+        and _is_web(entry.access_location.value)
+    )
+
+
+def _is_web(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _points(certificate: Certificate) -> tuple[x509.DistributionPoint, ...]:
+    for extension in certificate.x509.extensions:
+        if isinstance(extension.value, x509.CRLDistributionPoints):
+            return tuple(extension.value)
+    return ()
+
+
+def _signs_lists(signer: Certificate) -> bool:
+    # Source: RFC 5280, clause 6.3.3 (f): judged only where the extension is present.
+    for extension in signer.x509.extensions:
+        if isinstance(extension.value, x509.KeyUsage):
+            return extension.value.crl_sign
+    return True
+
+
+def _reasons(crl: Crl, certificate: Certificate) -> tuple[frozenset[x509.ReasonFlags], str]:
+    """For which reasons a list speaks of a certificate; why for none, "" when for some.
+
+    Source: RFC 5280, clause 6.3.3 (b) and (d).
+    """
+    scope, name = crl.scope, certificate.x509.issuer
+    if not (scope.authorities if certificate.is_ca else scope.users):
+        return frozenset(), "the CRL is about another kind of certificate"
+    points = _points(certificate)
+    if not points:
+        if scope.names and x509.DirectoryName(name) not in scope.names:
+            return frozenset(), "the CRL is of another distribution point"
+        return scope.reasons, ""
+    found: frozenset[x509.ReasonFlags] = frozenset()
+    for point in points:
+        if point.crl_issuer is not None:
+            continue  # an indirect CRL, which is not supported
+        names = full_names(point.full_name, point.relative_name, name)
+        if not scope.names or scope.names & names:
+            found |= scope.reasons & (point.reasons or EVERY_REASON)
+    return found, "" if found else "the CRL is of another distribution point"
+
+
+def _stale(
+    what: str, this_update: datetime, until: datetime, certificate: Certificate, at: datetime
+) -> str:
+    if at > until:
+        return (
+            f"{what} of {this_update:%Y-%m-%dT%H:%M:%SZ} is over since {until:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    if this_update > at and this_update > certificate.not_after:
+        return f"{what} was made after the certificate had expired"
+    return ""
+
+
+def _weigh(used: Sequence[_Says], unknown: Finding, problems: Sequence[str]) -> Finding:
+    """Revoked by any, else unknown to an OCSP responder, else good for every reason."""
+    finding = replace(
+        unknown,
+        source="+".join(sorted({one.source for one in used})),
+        this_update=max(one.this_update for one in used),
+        next_update=min(one.next_update for one in used),
+        sha256=tuple(dict.fromkeys(one.sha256 for one in used)),
+    )
+    listed = [one for one in used if one.entry is not None]
+    if listed:
+        # A hold may end; a revocation does not.
+        worst = min(
+            listed,
+            key=lambda one: (one.entry.reason == ON_HOLD, one.entry.revoked_at),  # type: ignore[union-attr]
+        )
+        assert worst.entry is not None  # noqa: S101  # it is listed
+        return replace(
+            finding,
+            status=Status.REVOKED,
+            source=worst.source,
+            this_update=worst.this_update,
+            next_update=worst.next_update,
+            sha256=(worst.sha256,),
+            revoked_at=worst.entry.revoked_at,
+            reason=worst.entry.reason,
+            detail=f"{finding.subject}: revoked at "
+            f"{worst.entry.revoked_at:%Y-%m-%dT%H:%M:%SZ}"
+            + (f", {worst.entry.reason}" if worst.entry.reason else ""),
+        )
+    if any(one.unknown for one in used):
+        return replace(finding, detail=f"{finding.subject}: the OCSP responder does not know it")
+    reasons = frozenset[x509.ReasonFlags]().union(*(one.reasons for one in used))
+    if reasons != EVERY_REASON:
+        why = "; ".join(dict.fromkeys([*problems, "the CRL speaks of some reasons only"]))
+        return replace(finding, detail=f"{finding.subject}: {why}")
+    return replace(finding, status=Status.GOOD)
+
+
+def _decode(data: bytes) -> tuple[bytes, Kind]:
+    """DER and what it is. A CRL and an OCSP answer are told apart by trying."""
+    if data.lstrip()[:11] == b"-----BEGIN ":
+        return _of_pem(data)
+    try:
+        x509.load_der_x509_crl(data)
+    except (ValueError, TypeError, x509.InvalidVersion):
+        pass
+    else:
+        return data, "crl"
+    try:
+        Certificate.from_der(data)
+    except CertificateUnusable:
+        return data, "ocsp"
+    return data, "certificate"
+
+
+def _of_pem(data: bytes) -> tuple[bytes, Kind]:
+    try:
+        blocks = list(pem_blocks(data))
+    except CertificateUnusable as error:
+        raise EvidenceUnusable(str(error), error.vi) from error
+    label, der = blocks[0]
+    kinds: dict[str, Kind] = {"X509 CRL": "crl", "CERTIFICATE": "certificate"}
+    if len(blocks) > 1 or label not in kinds:
+        raise EvidenceUnusable(
+            f"one CRL or certificate in PEM is read; here are {len(blocks)} blocks, the first a "
+            f"{label}",
+            f"chỉ đọc một CRL hoặc một chứng thư PEM; ở đây có {len(blocks)} khối, khối đầu là "
+            f"{label}",
+        )
+    return der, kinds[label]
+
+
+def _read_item(data: bytes) -> tuple[Item, Crl | OcspAnswer | Certificate]:
+    der, kind = _decode(data)
+    if kind == "crl":
+        crl = Crl.from_der(der)
+        issuer = crl.issuer.rfc4514_string()
+        times = (crl.this_update, crl.next_update)
+        return Item("crl", crl.sha256, issuer, *times, len(crl)), crl
+    if kind == "ocsp":
+        answer = OcspAnswer.from_der(der)
+        name = answer.parsed.responder_name
+        issuer = name.rfc4514_string() if name else ""
+        first = answer.singles[0] if answer.singles else None
+        if first is None:
+            raise EvidenceUnusable("the OCSP answer is about no certificate")
+        until = first.next_update or first.this_update + NO_NEXT_UPDATE
+        count = len(answer.singles)
+        return Item("ocsp", answer.sha256, issuer, first.this_update, until, count), answer
+    certificate = Certificate.from_der(der)
+    until = certificate.not_after
+    item = Item("certificate", certificate.fingerprint, certificate.subject, None, until, 1)
+    return item, certificate
+
+
+def read_item(data: bytes) -> Item:
+    """What a file of evidence is. Raises EvidenceUnusable."""
+    return _read_item(data)[0]
