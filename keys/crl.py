@@ -24,9 +24,9 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 from keys.algorithms import key_problem
 from keys.certificates import Certificate, spki
 from keys.errors import EvidenceUnusable
+from keys.handmade import DIGESTS
 
 CRL_BYTES_MAX: Final = 32 * 1024 * 1024  # bytes; about 900,000 entries, several times a nation's
-DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})  # of signatures; SHA-1 proves nothing
 EVERY_REASON: Final = frozenset(x509.ReasonFlags) - {
     x509.ReasonFlags.unspecified,
     x509.ReasonFlags.remove_from_crl,

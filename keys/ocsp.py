@@ -25,12 +25,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from keys.algorithms import key_problem
 from keys.certificates import Certificate, PublicKey
-from keys.crl import DIGESTS
 from keys.errors import CertificateUnusable, EvidenceUnusable
+from keys.handmade import DIGESTS
 
-OCSP_BYTES_MAX: Final = (
-    256 * 1024
-)  # bytes; an answer with its responder's certificate has 2 to 5 KB
+OCSP_BYTES_MAX: Final = 256 * 1024  # bytes; with its responder's certificate 2 to 5 KB
 NONCE_BYTES: Final = 32  # RFC 9654, clause 2.1
 
 

@@ -13,27 +13,24 @@ Source: RFC 5280, clause 6.3; RFC 6960, clause 3.2.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final
 
 from cryptography import x509
-from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from keys.certificates import Certificate, pem_blocks, spki
+from keys.certificates import Certificate, spki
 from keys.crl import EVERY_REASON, Crl, Entry, Scope, full_names
-from keys.errors import CertificateUnusable, EvidenceUnusable
+from keys.evidence_file import NO_NEXT_UPDATE, Item, read_item
+from keys.names import NormalName, normal, same
 from keys.ocsp import OcspAnswer, needs_no_check
+from keys.sources import points_of
 from keys.trust import Trust
 
-Kind = Literal["crl", "ocsp", "certificate"]
-
-NO_NEXT_UPDATE: Final = timedelta(
-    hours=1
-)  # how long an OCSP answer without nextUpdate counts; ours
 ON_HOLD: Final = "certificateHold"
 REMOVED: Final = "removeFromCRL"
 COMPROMISED: Final = frozenset({"keyCompromise", "cACompromise", "aACompromise"})
@@ -89,18 +86,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What `Evidence.add` took."""
-
-    kind: Kind
-    sha256: str
-    issuer: str
-    this_update: datetime | None
-    next_update: datetime | None
-    entries: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Says:
     """What one usable source says."""
 
@@ -127,9 +112,9 @@ class Evidence:
     the evidence before or after an `add`, never half of it."""
 
     def __init__(self) -> None:
-        self._crls: dict[x509.Name, tuple[Crl, ...]] = {}
+        self._crls: dict[NormalName, tuple[Crl, ...]] = {}
         self._answers: dict[int, tuple[OcspAnswer, ...]] = {}
-        self._certificates: dict[x509.Name, tuple[Certificate, ...]] = {}
+        self._certificates: dict[NormalName, tuple[Certificate, ...]] = {}
         self._held: dict[str, Item] = {}
         self._known: dict[tuple[str, ...], tuple[Finding, ...]] = {}
         self._asked: dict[tuple[str, ...], tuple[Certificate, ...]] = {}
@@ -154,7 +139,10 @@ class Evidence:
         Raises:
             EvidenceUnusable: it is none of these; nothing changed.
         """
-        item, read = _read_item(data)
+        known = self._held.get(hashlib.sha256(data).hexdigest())
+        if known is not None:  # a large list is read once
+            return known
+        item, read = read_item(data)
         if item.sha256 not in self._held:
             if isinstance(read, Crl):
                 self._keep_crl(read)
@@ -289,7 +277,7 @@ class Evidence:
         A delta only ever adds: what it takes off a list stays on it until the next full list.
         """
         seen: set[tuple[Scope, bytes]] = set()
-        for crl in self._crls.get(certificate.x509.issuer, ()):
+        for crl in self._crls.get(normal(certificate.x509.issuer), ()):
             reasons, problem = _reasons(crl, certificate)
             problem = problem or crl.unsupported
             until = crl.next_update or crl.this_update
@@ -311,7 +299,7 @@ class Evidence:
                 yield _Says("crl", crl.sha256, crl.this_update, until, entry, False, reasons)
 
     def _crls_complete(self, certificate: Certificate) -> bool:
-        return any(not crl.is_delta for crl in self._crls.get(certificate.x509.issuer, ()))
+        return any(not crl.is_delta for crl in self._crls.get(normal(certificate.x509.issuer), ()))
 
     def _signer(
         self,
@@ -328,8 +316,12 @@ class Evidence:
             if _signs_lists(issuer):
                 return issuer
             why = "the KeyUsage of the issuer does not allow it to sign a CRL"
-        for other in (*question.others, *self._certificates.get(crl.issuer, ())):
-            if other == issuer or other.x509.subject != crl.issuer or not _signs_lists(other):
+        for other in (*question.others, *self._certificates.get(normal(crl.issuer), ())):
+            if (
+                other == issuer
+                or not same(other.x509.subject, crl.issuer)
+                or not _signs_lists(other)
+            ):
                 continue
             if not crl.signed_by(other):
                 continue
@@ -352,9 +344,10 @@ class Evidence:
     # -- what is held --------------------------------------------------------------------------
 
     def _keep_crl(self, crl: Crl) -> None:
-        held = (*self._crls.get(crl.issuer, ()), crl)
+        name = normal(crl.issuer)
+        held = (*self._crls.get(name, ()), crl)
         newest = sorted(held, key=lambda one: one.this_update, reverse=True)
-        self._crls = {**self._crls, crl.issuer: tuple(newest)}
+        self._crls = {**self._crls, name: tuple(newest)}
 
     def _keep_answer(self, answer: OcspAnswer) -> None:
         changed = dict(self._answers)
@@ -365,44 +358,9 @@ class Evidence:
         self._answers = changed
 
     def _keep_certificate(self, certificate: Certificate) -> None:
-        name = certificate.x509.subject
+        name = normal(certificate.x509.subject)
         held = (*self._certificates.get(name, ()), certificate)
         self._certificates = {**self._certificates, name: held}
-
-
-def crl_sources(certificate: Certificate) -> tuple[str, ...]:
-    """The http(s) addresses of its CRLs, in its order."""
-    return tuple(
-        name.value
-        for point in _points(certificate)
-        if point.crl_issuer is None
-        for name in point.full_name or ()
-        if isinstance(name, x509.UniformResourceIdentifier) and _is_web(name.value)
-    )
-
-
-def ocsp_sources(certificate: Certificate) -> tuple[str, ...]:
-    """The http(s) addresses of its OCSP responders, in its order."""
-    return tuple(
-        entry.access_location.value
-        for extension in certificate.x509.extensions
-        if isinstance(extension.value, x509.AuthorityInformationAccess)
-        for entry in extension.value
-        if entry.access_method == AuthorityInformationAccessOID.OCSP
-        and isinstance(entry.access_location, x509.UniformResourceIdentifier)
-        and _is_web(entry.access_location.value)
-    )
-
-
-def _is_web(url: str) -> bool:
-    return url.lower().startswith(("http://", "https://"))
-
-
-def _points(certificate: Certificate) -> tuple[x509.DistributionPoint, ...]:
-    for extension in certificate.x509.extensions:
-        if isinstance(extension.value, x509.CRLDistributionPoints):
-            return tuple(extension.value)
-    return ()
 
 
 def _signs_lists(signer: Certificate) -> bool:
@@ -421,7 +379,7 @@ def _reasons(crl: Crl, certificate: Certificate) -> tuple[frozenset[x509.ReasonF
     scope, name = crl.scope, certificate.x509.issuer
     if not (scope.authorities if certificate.is_ca else scope.users):
         return frozenset(), "the CRL is about another kind of certificate"
-    points = _points(certificate)
+    points = points_of(certificate)
     if not points:
         if scope.names and x509.DirectoryName(name) not in scope.names:
             return frozenset(), "the CRL is of another distribution point"
@@ -485,65 +443,3 @@ def _weigh(used: Sequence[_Says], unknown: Finding, problems: Sequence[str]) -> 
         why = "; ".join(dict.fromkeys([*problems, "the CRL speaks of some reasons only"]))
         return replace(finding, detail=f"{finding.subject}: {why}")
     return replace(finding, status=Status.GOOD)
-
-
-def _decode(data: bytes) -> tuple[bytes, Kind]:
-    """DER and what it is. A CRL and an OCSP answer are told apart by trying."""
-    if data.lstrip()[:11] == b"-----BEGIN ":
-        return _of_pem(data)
-    try:
-        x509.load_der_x509_crl(data)
-    except (ValueError, TypeError, x509.InvalidVersion):
-        pass
-    else:
-        return data, "crl"
-    try:
-        Certificate.from_der(data)
-    except CertificateUnusable:
-        return data, "ocsp"
-    return data, "certificate"
-
-
-def _of_pem(data: bytes) -> tuple[bytes, Kind]:
-    try:
-        blocks = list(pem_blocks(data))
-    except CertificateUnusable as error:
-        raise EvidenceUnusable(str(error), error.vi) from error
-    label, der = blocks[0]
-    kinds: dict[str, Kind] = {"X509 CRL": "crl", "CERTIFICATE": "certificate"}
-    if len(blocks) > 1 or label not in kinds:
-        raise EvidenceUnusable(
-            f"one CRL or certificate in PEM is read; here are {len(blocks)} blocks, the first a "
-            f"{label}",
-            f"chỉ đọc một CRL hoặc một chứng thư PEM; ở đây có {len(blocks)} khối, khối đầu là "
-            f"{label}",
-        )
-    return der, kinds[label]
-
-
-def _read_item(data: bytes) -> tuple[Item, Crl | OcspAnswer | Certificate]:
-    der, kind = _decode(data)
-    if kind == "crl":
-        crl = Crl.from_der(der)
-        issuer = crl.issuer.rfc4514_string()
-        times = (crl.this_update, crl.next_update)
-        return Item("crl", crl.sha256, issuer, *times, len(crl)), crl
-    if kind == "ocsp":
-        answer = OcspAnswer.from_der(der)
-        name = answer.parsed.responder_name
-        issuer = name.rfc4514_string() if name else ""
-        first = answer.singles[0] if answer.singles else None
-        if first is None:
-            raise EvidenceUnusable("the OCSP answer is about no certificate")
-        until = first.next_update or first.this_update + NO_NEXT_UPDATE
-        count = len(answer.singles)
-        return Item("ocsp", answer.sha256, issuer, first.this_update, until, count), answer
-    certificate = Certificate.from_der(der)
-    until = certificate.not_after
-    item = Item("certificate", certificate.fingerprint, certificate.subject, None, until, 1)
-    return item, certificate
-
-
-def read_item(data: bytes) -> Item:
-    """What a file of evidence is. Raises EvidenceUnusable."""
-    return _read_item(data)[0]

@@ -5,8 +5,9 @@ cậy). It reads no clock: the time is passed in. Revocation is judged elsewhere
 whether it is asked.
 
 The path itself (signatures, names, validity, BasicConstraints, length, name constraints, critical
-extensions) is built by `cryptography.x509.verification`. Its own leaf rules are those of web
-servers, so the leaf's are here: its key, its KeyUsage, its purposes, and that it is no CA.
+extensions) is built by `cryptography.x509.verification`, what it cannot build by `handmade`. Its
+own leaf rules are those of web servers, so the leaf's are here: its key, its KeyUsage, its
+purposes, and that it is no CA.
 
 Problems, in the words of ETSI EN 319 102-1: NO_CERTIFICATE_CHAIN_FOUND,
 CRYPTO_CONSTRAINTS_FAILURE (weak key), CHAIN_CONSTRAINTS_FAILURE (may not sign), NOT_YET_VALID,
@@ -30,6 +31,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
+from keys import handmade
 from keys.algorithms import key_problem
 from keys.certificates import Certificate, pem_blocks
 from keys.errors import CertificateUnusable
@@ -42,7 +44,7 @@ Problem = Literal[
     "CHAIN_CONSTRAINTS_FAILURE",
     "CRYPTO_CONSTRAINTS_FAILURE",
 ]
-Revocation = Literal["off", "required"]
+Revocation = Literal["off", "check", "required"]
 
 PATH_LENGTH_MAX = 6  # CA certificates between leaf and anchor; the national chains have 1 or 2
 OTHERS_MAX = 16  # certificates beside the leaf; ours, so that a stranger's heap costs nothing
@@ -67,7 +69,8 @@ class TrustAnchor:
     Args:
         certificate: a self-signed CA certificate.
         revocation: "required" when a path under it counts only with proof that nothing on it is
-            revoked, "off" when that is not asked.
+            revoked; "check" when proof is looked for, and a path without any counts; "off" when
+            nothing is looked for. What is known to be revoked never counts.
     """
 
     certificate: Certificate
@@ -221,7 +224,9 @@ class Trust:
         try:
             verified = verifier.verify(leaf.x509, [other.x509 for other in others])
         except (VerificationError, ValueError) as error:
-            return str(error).partition(" (encountered processing")[0]
+            anchors = tuple(self._anchors)
+            found = handmade.build(leaf, others, anchors, moment, PATH_LENGTH_MAX)
+            return found or str(error).partition(" (encountered processing")[0]
         by_x509 = {item.x509: item for item in (leaf, *others, *self._anchors)}
         return tuple(by_x509[item] for item in verified.chain)
 
@@ -309,6 +314,7 @@ def _builder(roots: list[x509.Certificate]) -> PolicyBuilder | None:
         leaf.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)  # cA: the library
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
         .may_be_present(x509.NameConstraints, Criticality.AGNOSTIC, _no_directory_names)
+        .may_be_present(x509.PolicyConstraints, Criticality.AGNOSTIC, _no_explicit_policy)
     )
     return (
         PolicyBuilder()
@@ -334,3 +340,12 @@ def _no_directory_names(
     trees += [] if names is None else [*(names.excluded_subtrees or ())]
     if any(isinstance(tree, x509.DirectoryName) for tree in trees):
         raise ValueError("directoryName constraints of a CA cannot be checked")
+
+
+def _no_explicit_policy(
+    _policy: Policy, _certificate: x509.Certificate, limits: x509.PolicyConstraints | None
+) -> None:
+    """The library processes no policies, so a CA that asks for that, critical or not, cannot pass.
+    Without such a demand a path is valid whatever its policies are."""
+    if limits is not None and limits.require_explicit_policy is not None:
+        raise ValueError("the policies that a CA requires cannot be checked")
