@@ -97,7 +97,7 @@ def judge(
     usable = listed.result is Result.PASSED
     chain = _certificates(signature)
     path = trust.path(chain[0], chain[1:], at) if chain else None
-    asked = revoked.ask(path, chain, trust, evidence, at)
+    asked = revoked.ask(path, chain, trust, evidence, proven_at or at)
     checks = (
         shape,
         listed,
@@ -240,8 +240,10 @@ def _revocation(
     if path.anchor is None:
         return Check(8, Result.NOT_REACHED)
     outcome = revoked.outcome(found, at, proven_at, signature.signing_time)
-    if outcome.reason == revoked.UNKNOWN and path.anchor.revocation == "off":
-        return problem(8, "REVOCATION_OFF", outcome.detail if found else "")
+    if outcome.reason == revoked.UNKNOWN and path.anchor.revocation != "required":
+        if path.anchor.revocation == "off" and not found:
+            return problem(8, "REVOCATION_OFF")
+        return problem(8, "REVOCATION_NOT_KNOWN", outcome.detail)
     if outcome.reason:
         return problem(8, outcome.reason, outcome.detail)
     return passed(8, outcome.detail)

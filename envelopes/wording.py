@@ -402,6 +402,15 @@ _TRUST: Final[Mapping[str, Reason]] = {
         ),
         Words("", ""),
     ),
+    "REVOCATION_NOT_KNOWN": Reason(
+        Result.NOT_ASKED,
+        None,
+        Words(
+            "Chưa biết chứng thư có bị thu hồi hay không; chính sách không bắt buộc",
+            "Whether a certificate was revoked is not known; the policy does not require it",
+        ),
+        Words("", ""),
+    ),
     "NO_TIMESTAMP": Reason(
         Result.NOT_ASKED,
         None,

@@ -14,7 +14,7 @@ Source: RFC 5280, clause 6.3; RFC 6960, clause 3.2.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -118,6 +118,14 @@ class Evidence:
         self._held: dict[str, Item] = {}
         self._known: dict[tuple[str, ...], tuple[Finding, ...]] = {}
         self._asked: dict[tuple[str, ...], tuple[Certificate, ...]] = {}
+
+    @classmethod
+    def of(cls, files: Iterable[bytes]) -> Evidence:
+        """Evidence of some files. Raises EvidenceUnusable."""
+        evidence = cls()
+        for data in files:
+            evidence.add(data)
+        return evidence
 
     def __len__(self) -> int:
         """Items."""

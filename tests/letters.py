@@ -25,7 +25,7 @@ from envelopes.model import (
 from envelopes.pack import local_time, new_document, pack, with_trace
 from envelopes.report import Report
 from envelopes.skeleton import KEPT
-from envelopes.verify import SIGNING_SKEW, Binding, verify, verify_file, verify_source
+from envelopes.verify import SIGNING_SKEW, Binding, Proof, verify, verify_file, verify_source
 from keys.signer import SoftwareSigner
 from keys.trust import Trust
 from tests.pki import AT, NAMES, P256
@@ -133,7 +133,7 @@ def judge_in_file(
         )
     source = InFile(io.BytesIO(data), len(data), cut_min=4 * KEPT, chunk=chunk)
     return verify_source(
-        source, trust or P256.trust, at, directory, None, SIGNING_SKEW, BYTES_MAX, file
+        source, trust or P256.trust, at, directory, Proof(), SIGNING_SKEW, BYTES_MAX, file
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ class Asked:
         directory: who may sign for whom, None if none was given.
         named: as the anchors were given, for the person who reads.
         pdf: what signatures inside PDFs decide.
+        evidence: CRLs and OCSP answers that the auditor has.
     """
 
     trust: Trust
@@ -63,6 +64,7 @@ class Asked:
     directory: Binding | None
     named: Path
     pdf: pdfs.PdfPolicy
+    evidence: tuple[bytes, ...] = ()
 
 
 def judge(paths: Sequence[Path], asked: Asked, *, as_json: bool) -> exits.Exit:
@@ -84,10 +86,11 @@ def judge(paths: Sequence[Path], asked: Asked, *, as_json: bool) -> exits.Exit:
     at, now = asked.at, asked.now
     with paths[0].open("rb") as file:
         given, name = bundle_bytes.read(file), str(paths[0])
-        report = judge_bundle(given, Terms(asked.trust, now, at, asked.directory), name)
+        terms = Terms(asked.trust, now, at, asked.directory, asked.evidence)
+        report = judge_bundle(given, terms, name)
         for_now = report
         if at != now:
-            for_now = judge_bundle(given, Terms(asked.trust, now, now, asked.directory), name)
+            for_now = judge_bundle(given, replace(terms, at=now), name)
         inside = _inside(given, report, asked)
     if as_json:
         show.emit_whole(_json(report, for_now, inside))

@@ -20,6 +20,7 @@ from typing import Any
 
 from envelopes.report import Indication, Report
 from envelopes.verify import Binding, verify, verify_file
+from keys.revocation import Evidence
 from keys.trust import Trust
 
 from . import files
@@ -77,6 +78,7 @@ class Terms:
     directory: Binding | None
     limit: int
     all_shown: bool
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ Judged = Report | Passed | OSError
 def judge(path: str, terms: Terms) -> Report | OSError:
     """The report about one file, or why it could not be read."""
     facts: dict[str, Any] = {"trust": terms.trust, "at": terms.at, "directory": terms.directory}
-    facts |= {"limit": terms.limit, "file": path}
+    facts |= {"limit": terms.limit, "file": path, "evidence": terms.evidence}
     try:
         data = _small(path)
         if data is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,38 @@ Folder = Annotated[
         "--output",
         metavar=say("THƯ_MỤC", "DIR"),
         help=say("thư mục ghi ra", "folder to write"),
+    ),
+]
+
+
+class RevocationPolicy(StrEnum):
+    """What missing revocation data decides; what is known to be revoked always counts."""
+
+    OFF = "off"
+    CHECK = "check"
+    REQUIRED = "required"
+
+
+Revocation = Annotated[
+    RevocationPolicy,
+    typer.Option(
+        "--revocation",
+        help=say(
+            "khi thiếu dữ liệu thu hồi: off, check (nêu ra, vẫn đạt), required (chưa xác định)",
+            "when revocation data is missing: off, check (told, still passes), required "
+            "(indeterminate)",
+        ),
+    ),
+]
+EvidenceFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--evidence",
+        metavar=say("TỆP|THƯ_MỤC", "FILE|DIR"),
+        help=say(
+            "CRL, trả lời OCSP đã có: tệp hoặc thư mục; ghi được nhiều lần",
+            "CRLs and OCSP answers at hand: a file or a folder; may be given several times",
+        ),
     ),
 ]
 

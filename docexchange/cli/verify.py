@@ -100,23 +100,31 @@ def verify(
         ),
     ] = 0,
     pdf: pdfs.Policy = None,
+    evidence: options.EvidenceFiles = None,
+    revocation: options.Revocation = options.RevocationPolicy.OFF,
     as_json: options.Json = False,
 ) -> None:
     """Judge files, each by itself and then receipts against envelopes; print the verdict."""
+    from keys.revocation import Evidence
+
     from ..edges.directory import TomlDirectory
+    from ..edges.evidence_files import load_evidence
     from ..edges.keyring import load_trust
     from ..edges.pdfs import PdfJudge
 
     now = session.now()
     time = options.moment(at) if at else now
-    anchors, ignored = load_trust(trust)
+    anchors, ignored = load_trust(trust, revocation.value)
+    given, left_out = load_evidence(evidence or ())
     if session.current.verbose:
         for one in ignored:
             show.note(say(f"--trust bỏ qua: {one}", f"--trust ignores: {one}"))
+        for one in left_out:
+            show.note(say(f"--evidence bỏ qua: {one}", f"--evidence ignores: {one}"))
     binding = TomlDirectory.load(directory) if directory else None
     inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, PdfJudge(anchors, time))
     if any(map(bundles.is_bundle, paths)):
-        asked = bundles.Asked(anchors, max(now, time), time, binding, trust, inside.policy)
+        asked = bundles.Asked(anchors, max(now, time), time, binding, trust, inside.policy, given)
         raise typer.Exit(bundles.judge(paths, asked, as_json=as_json))
     many = any(path.is_dir() for path in paths)
     if many and pdf not in (None, pdfs.PdfPolicy.OFF):
@@ -127,7 +135,8 @@ def verify(
             param_hint="--pdf",
         )
     shown = not many or as_json or session.current.verbose
-    terms = folders.Terms(anchors, time, binding, limit, all_shown=shown)
+    held = Evidence.of(given)
+    terms = folders.Terms(anchors, time, binding, limit, all_shown=shown, evidence=held)
     found = folders.find(paths)
     tally = Tally(found.skipped, found.unread)
     for error in found.unread:

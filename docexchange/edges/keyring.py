@@ -21,7 +21,7 @@ from keys.signer import (
     require_signs,
 )
 from keys.token import TokenSigner
-from keys.trust import Trust, TrustAnchor
+from keys.trust import Revocation, Trust, TrustAnchor
 
 from ..core.errors import ConfigError, Deferred, NotFound
 from .files import read_bounded, read_private
@@ -156,8 +156,12 @@ def _named(source: KeySource) -> tuple[str, str]:
     return source.where, source.where
 
 
-def load_trust(path: Path) -> tuple[Trust, Sequence[str]]:
+def load_trust(path: Path, revocation: Revocation = "off") -> tuple[Trust, Sequence[str]]:
     """Read trust anchors: a PEM file, or every file directly inside a folder.
+
+    Args:
+        path: the file or folder.
+        revocation: what all of them ask of revocation.
 
     Returns:
         The anchors, which are self-signed CA certificates only, and what was left out (keys,
@@ -171,7 +175,7 @@ def load_trust(path: Path) -> tuple[Trust, Sequence[str]]:
     ignored: list[str] = []
     for file in files:
         try:
-            trust = Trust.from_pem(read_bounded(file))
+            trust = Trust.from_pem(read_bounded(file), revocation=revocation)
         except (KeysError, ConfigError) as error:
             if file == path:
                 raise ConfigError(f"{file}: {error}", f"{file}: {error.vi}") from error

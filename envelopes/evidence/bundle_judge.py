@@ -12,12 +12,15 @@ Nothing here reads a clock or reaches a network, and nothing raises for what is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from keys import algorithms
 from keys.certificates import Certificate, load_pem
-from keys.errors import KeysError
+from keys.crl import CRL_BYTES_MAX
+from keys.errors import EvidenceUnusable, KeysError
+from keys.revocation import Evidence
 
 from .. import dsig
 from ..errors import Malformed
@@ -31,6 +34,7 @@ from .bundle_bytes import Signed, some
 from .bundle_report import BundleReport, Journal, Status, Terms, gaps, recipients
 
 SKEW: Final = SIGNING_SKEW
+EVIDENCE_FILES_MAX: Final = 1000  # read; a document to 500 organs has some dozens
 
 
 def judge(given: Signed | tuple[Check, ...], terms: Terms, file: str = "") -> BundleReport:
@@ -56,6 +60,7 @@ class _Judge:
         self._file, self._given, self._terms = file, given, terms
         self._archive, self._signature = given.archive, given.signature
         self._digests = {one.name: one.sha256 for one in given.signature.files}
+        self._evidence = self._held()
         signature = given.signature
         # What was made after the time asked for is judged for when it was made, never for later
         # than now: a signature does not become younger.
@@ -166,8 +171,23 @@ class _Judge:
             at=terms.at,
             directory=terms.directory,
             timestamp=self._timestamp(name),
+            evidence=self._evidence,
             file=name,
         )
+
+    def _held(self) -> Evidence:
+        """The auditor's CRLs and OCSP answers, and those of the bundle. What cannot be read proves
+        nothing, and whoever made the bundle is not believed about any: each is judged when it is
+        used."""
+        evidence = Evidence()
+        given: list[bytes] = list(self._terms.evidence)
+        for name in self._named(bundle.EVIDENCE)[:EVIDENCE_FILES_MAX]:
+            with suppress(ArchiveRefused):
+                given.append(self._archive.content(name, CRL_BYTES_MAX))
+        for data in given:
+            with suppress(EvidenceUnusable):
+                evidence.add(data)
+        return evidence
 
     def _timestamp(self, name: str) -> bytes | None:
         """The first token over the signature of an envelope, None if there is none."""

@@ -16,6 +16,10 @@ from . import asic, bundle
 from .bundle import Account, Contents
 from .checkpoint import Checkpoint
 
+_NOT_REVOKED: Final = {  # reason of step 8 -> what it leaves open
+    "REVOCATION_OFF": "REVOCATION_NOT_ASKED",
+    "REVOCATION_NOT_KNOWN": "REVOCATION_NOT_KNOWN",
+}
 INTACT_STEP: Final = 6  # of the bundle's checks: what follows is about who signed it
 
 
@@ -28,12 +32,15 @@ class Terms:
         now: aware. The bundle's own signature is judged for a time between its making and now.
         at: aware; the time for which the envelopes are judged.
         directory: who may sign for whom; without it what certificates say of themselves.
+        evidence: CRLs and OCSP answers that the auditor has; those in the bundle are used beside
+            them.
     """
 
     trust: Trust
     now: datetime
     at: datetime
     directory: Binding | None = None
+    evidence: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +211,9 @@ def gaps(report: BundleReport) -> Iterator[Gap]:
         by_step = {check.step: check for check in one.checks}
         if 9 in by_step and by_step[9].result is not Result.PASSED:
             yield Gap("TIME_CLAIMED", one.file)
-    if any(check.reason == "REVOCATION_OFF" for one in judged for check in one.checks):
-        yield Gap("REVOCATION_NOT_ASKED")
+    for reason, gap in _NOT_REVOKED.items():
+        if any(check.reason == reason for one in judged for check in one.checks):
+            yield Gap(gap)
     for recipient in report.recipients:
         if not recipient.confirmed and not _is_other_recipient(report, recipient):
             yield Gap("NO_RECEIPT", recipient.organ)

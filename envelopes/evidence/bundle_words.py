@@ -49,6 +49,16 @@ GAPS: Final[Mapping[str, GapWords]] = {
         ),
         Words("CRL hoặc OCSP của CA tại thời điểm ký", "a CRL or OCSP answer of the CA"),
     ),
+    "REVOCATION_NOT_KNOWN": GapWords(
+        Words(
+            "Chưa biết chứng thư có bị thu hồi hay không: thiếu CRL, OCSP dùng được",
+            "Whether a certificate was revoked is not known: no usable CRL or OCSP answer",
+        ),
+        Words(
+            "CRL hoặc OCSP của CA, trong evidence/ hoặc qua --evidence",
+            "a CRL or OCSP answer of the CA, in evidence/ or by --evidence",
+        ),
+    ),
     "NO_RECEIPT": GapWords(
         Words(
             "Không có biên nhận hợp lệ nào của cơ quan nhận này: không chứng minh được đã nhận, "

@@ -68,7 +68,8 @@ def test_json_of_a_document() -> None:
     entry = made.to_json_dict()
     assert list(entry) == [
         *("file", "kind", "indication", "sub_indication", "document_id", "from", "to"),
-        *("status_code", "signer", "signed_at", "checks", "receipt_of", "attachments", "findings"),
+        *("status_code", "signer", "signed_at", "revocation", "checks", "receipt_of"),
+        *("attachments", "findings"),
     ]
     assert entry["file"] == "a.edxml"
     assert (entry["indication"], entry["sub_indication"]) == ("TOTAL-PASSED", None)
@@ -176,7 +177,7 @@ def test_a_reason_that_decides_has_a_sub_indication_and_a_remedy() -> None:
 def test_every_reason_in_the_code_is_in_the_table_and_the_other_way_round() -> None:
     used = set()
     bundles = [f"evidence/{name}" for name in ("archive", "bundle_bytes", "bundle_judge")]
-    for module in ("judge", "verify", "shape", "content", "gate", "errors", *bundles):
+    for module in ("judge", "verify", "revoked", "shape", "content", "gate", "errors", *bundles):
         source = (Path(wording.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
         strings = (
             node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
