@@ -43,6 +43,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "receipt": ("apply_receipt", "match_parked"),
     "recall": ("submit_recalls", "accept_recalled", "take_recall"),
     "mailroom": ("reply", "mailroom_sent", "set_aside", "take_up_again"),
+    "evidence": ("keep_evidence", "wake_held"),
     "uploads": ("keep_upload", "drop_upload"),
     "keeper": ("sweep", "sweep_orphans", "expire_signings", "note"),
 }

@@ -46,6 +46,8 @@ class Limits:
         signing_skew: how far a signing time may lie ahead of our clock and still pass.
         hold_ahead: how far it may lie ahead to be held until our clock gets there.
         recheck: wait before a held envelope is judged again.
+        evidence_grace: how long an envelope is held for want of revocation evidence; then a person
+            decides (4 h, as X-Road allows a timestamp to fail).
         poison_attempts: at this delivery of the same bytes they are quarantined unparsed.
         recipients: most recipients of one document (5,000: every organ of a large province; with
             more, receivers refuse the envelope for its number of elements).
@@ -68,6 +70,7 @@ class Limits:
     signing_skew: timedelta = timedelta(minutes=5)
     hold_ahead: timedelta = timedelta(hours=24)
     recheck: timedelta = timedelta(minutes=5)
+    evidence_grace: timedelta = timedelta(hours=4)
     poison_attempts: int = 3
     recipients: int = 5000
     signing_wait: timedelta = timedelta(hours=48)
@@ -84,17 +87,21 @@ class Disposition(StrEnum):
     QUARANTINE = "quarantine"
 
 
-def dispose(report: Report, at: datetime, limits: Limits) -> Disposition:
+def dispose(
+    report: Report, at: datetime, limits: Limits, held_since: datetime | None = None
+) -> Disposition:
     """Say where a judged envelope goes.
 
-    Only what settles by itself is held: missing revocation data, and a signing time at most
-    `limits.hold_ahead` in our future.
+    Only what settles by itself is held: missing revocation data, for at most
+    `limits.evidence_grace` since `held_since`, and a signing time at most `limits.hold_ahead` in
+    our future.
     """
     if report.indication is Indication.PASSED:
         return Disposition.ACCEPT
     if report.indication is Indication.INDETERMINATE:
         if report.sub_indication == "TRY_LATER":
-            return Disposition.HOLD
+            over = held_since is not None and at - held_since >= limits.evidence_grace
+            return Disposition.QUARANTINE if over else Disposition.HOLD
         signed_at = report.signed_at
         if report.reason == "SIGNED_IN_FUTURE" and signed_at is not None:
             ahead = signed_at - at <= limits.hold_ahead

@@ -156,10 +156,12 @@ def _pieces(data: Content, world: World) -> Iterable[bytes]:
             yield piece
 
 
-async def judge(envelope: Envelope, *, world: World, now: datetime) -> Outcome:
-    """Verify an envelope and store what follows from it."""
+async def judge(
+    envelope: Envelope, *, world: World, now: datetime, held_since: datetime | None = None
+) -> Outcome:
+    """Verify an envelope and store what follows from it; `held_since` of one that is held."""
     report = await _verify(envelope, world, now)
-    disposition = dispose(report, now, world.limits)
+    disposition = dispose(report, now, world.limits, held_since)
     if disposition is Disposition.HOLD:
         return await _hold(envelope, report, world, now)
     if disposition is Disposition.QUARANTINE:
@@ -189,6 +191,7 @@ async def _verify(envelope: Envelope, world: World, now: datetime) -> Report:
             trust=world.trust,
             at=now,
             directory=world.directory,
+            evidence=world.evidence,
             skew=world.limits.signing_skew,
             limit=world.limits.envelope_bytes,
         )
@@ -211,6 +214,7 @@ def _verify_stored(data: InStore, world: World, now: datetime) -> Report:
             trust=world.trust,
             at=now,
             directory=world.directory,
+            evidence=world.evidence,
             skew=world.limits.signing_skew,
             limit=world.limits.large_bytes,
         )

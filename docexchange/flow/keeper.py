@@ -73,14 +73,14 @@ async def tidy(*, world: World, now: datetime) -> None:
 async def recheck(*, world: World, now: datetime) -> int:
     """Judge held envelopes again; returns how many have settled."""
     settled = 0
-    for kept_id, organ, data, _, connection in world.store.held_due(now, HELD_ROWS):
+    for kept_id, organ, data, since, connection in world.store.held_due(now, HELD_ROWS):
         if data is None or not await _is_whole(data, world):
             log.error("damaged", kept=kept_id, organ=organ, why=DAMAGED)
             await world.store.keep_damaged(kept_id, DAMAGED, now)
             continue
         digest = data.sha256 if isinstance(data, InStore) else hashlib.sha256(data).hexdigest()
         envelope = inbox.Envelope(organ, data, connection, digest)
-        outcome = await inbox.judge(envelope, world=world, now=now)
+        outcome = await inbox.judge(envelope, world=world, now=now, held_since=since)
         if outcome is not inbox.Outcome.HELD:
             await world.store.settle(kept_id, now, outcome.value)
             settled += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .content import Content, Gathered, InStore, Part
+from .evidence import KeptEvidence
 from .journal import JournalLine, Snapshot
 from .mailroom import MailroomMessage, Origin, Outgoing, SetAside
 from .receiving import (
@@ -46,6 +47,7 @@ __all__ = [
     "InStore",
     "JournalLine",
     "Kept",
+    "KeptEvidence",
     "KeptView",
     "MailroomMessage",
     "OpenRecall",

@@ -5,7 +5,7 @@ journal line in the same transaction. Reads run on a connection of the calling t
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
-    handover uploads blobs damage streams parts journal forgetting views naming openwork
+    handover uploads evidence blobs damage streams parts journal forgetting views naming openwork
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -37,6 +37,7 @@ from ...core.model import (
     InStore,
     JournalLine,
     Kept,
+    KeptEvidence,
     KeptView,
     MailroomMessage,
     OpenRecall,
@@ -64,6 +65,7 @@ from . import (
     blobs,
     damage,
     deliveries,
+    evidence,
     forgetting,
     handover,
     journal,
@@ -361,6 +363,31 @@ class SqlStore:
     async def judged(self, sha256: str, *, ended: bool) -> None:
         operation = partial(keeping.judged, sha256=sha256, ended=ended)
         await self._writer.write("judged", operation, in_hand=ended)
+
+    # -- revocation evidence ----------------------------------------------------------------
+    async def keep_evidence(self, one: KeptEvidence) -> bool:
+        """Keep a CRL or an OCSP answer unless the same bytes are here. True if it is new."""
+        return await self._writer.write("keep_evidence", lambda work: evidence.keep(work, one))
+
+    async def wake_held(self, now: datetime) -> int:
+        """Have what is held for want of evidence judged again now; how many that are."""
+        return await self._writer.write("wake_held", lambda work: evidence.wake(work, now))
+
+    def evidence_now(self, now: datetime) -> list[int]:
+        """Numbers of the evidence that is not over, oldest first."""
+        return evidence.current(self._reader, now)
+
+    def evidence_after(self, number: int, limit: int = 50) -> list[KeptEvidence]:
+        """Evidence that was kept after the one of a number, in order."""
+        return evidence.after(self._reader, number, limit)
+
+    def evidence(self, ref: str) -> KeptEvidence:
+        """One by number or beginning of its digest. Raises NotFound, Ambiguous."""
+        return evidence.find(self._reader, ref)
+
+    def evidence_list(self, limit: int = 50) -> list[KeptEvidence]:
+        """Newest first, without the bytes."""
+        return evidence.newest(self._reader, limit)
 
     # -- too large for memory ---------------------------------------------------------------
     async def fill(self, produce: Callable[[BinaryIO], Stored], now: datetime) -> InStore:

@@ -12,6 +12,7 @@
     kept, kept_bytes, attempts       what we hold or quarantine, its quota, redelivered messages
     part_groups                      large envelopes of which some parts came
     mailroom_messages                what a mailroom is to get, until the broker has confirmed it
+    evidence                         CRLs and OCSP answers, fetched or imported
     uploads                          parts of attachments that came ahead of their document
     journal                          append-only, hash-chained
 
@@ -486,6 +487,23 @@ uploads = Table(
 )
 Index("uploads_at", uploads.c.at)
 Index("uploads_blob", uploads.c.blob_id)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _id(),
+    _text("kind"),  # crl, ocsp, certificate
+    _text("sha256"),  # of the DER bytes
+    Column("data", LargeBinary, nullable=False),
+    _text("issuer"),
+    _int("this_update", null=True),
+    _int("next_update", null=True),
+    _int("entries"),
+    _text("source"),
+    _int("kept_at"),
+)
+Index("evidence_sha256", evidence.c.sha256, unique=True)
+Index("evidence_next_update", evidence.c.next_update)
 
 journal = Table(
     "journal",
