@@ -440,6 +440,7 @@ def _limits(section: Section) -> Limits:
         signing_skew=section.span("signing_skew", usual.signing_skew),
         hold_ahead=section.span("hold_ahead", usual.hold_ahead),
         recheck=section.span("recheck", usual.recheck),
+        evidence_grace=section.span("evidence_grace", usual.evidence_grace),
         poison_attempts=section.whole("poison_attempts", usual.poison_attempts, 2, 100),
         recipients=section.whole("recipients", usual.recipients, 1, MOST_RECIPIENTS),
         signing_wait=section.span("signing_wait", usual.signing_wait),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -235,3 +236,28 @@ def due(store: SqlStore, lane: Lane = Lane.NORMAL, now: datetime = NOW) -> list[
         for each in store.due(lane, turn, head.organ, now, frozenset(), 100)
     ]
     return sorted(found, key=lambda each: each.delivery_id)
+
+
+_FIRST = """
+DROP TABLE signings; DROP TABLE pauses; DROP TABLE open_work; DROP TABLE parked;
+DROP TABLE part_groups; DROP TABLE uploads; DROP TABLE evidence;
+DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;
+ALTER TABLE deliveries DROP COLUMN deadline;
+CREATE INDEX deliveries_due ON deliveries (lane, next_try);
+CREATE INDEX deliveries_lifetime ON deliveries (lifetime_ends);
+DROP INDEX mailroom_messages_due;
+ALTER TABLE mailroom_messages DROP COLUMN large;
+CREATE INDEX mailroom_messages_due ON mailroom_messages (vhost, id) WHERE sent_at IS NULL;
+DROP TABLE changes; DROP INDEX deliveries_recalls;
+ALTER TABLE arrivals DROP COLUMN sealed_at;
+ALTER TABLE deliveries DROP COLUMN recall;
+ALTER TABLE deliveries DROP COLUMN recalls;
+UPDATE alembic_version SET version_num = '0001';
+"""
+
+
+def make_old(path: Path) -> None:
+    """Give a store the tables of the first version, as if nothing had ever migrated it."""
+    raw = sqlite3.connect(path)
+    raw.executescript(_FIRST)
+    raw.close()

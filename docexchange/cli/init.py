@@ -97,6 +97,7 @@ trial_cpu = 60                  # and so many seconds of CPU
 signing_skew = "5m"             # a signing time this far ahead of our clock still passes
 hold_ahead = "24h"              # this far ahead it is held until then; beyond: quarantine
 recheck = "5m"                  # wait before a held envelope is judged again
+evidence_grace = "4h"           # wait for revocation evidence; then a person decides
 poison_attempts = 3             # at this delivery of the same bytes they are kept unparsed
 recipients = 5000               # most recipients of one document
 signing_wait = "48h"            # how long a document waits for a signature that is made elsewhere

@@ -1,10 +1,10 @@
 """Keeping revocation evidence fresh: fetches CRLs and OCSP answers for the chains that were judged.
 
 It works beside the paths and never in them: an envelope that needs evidence is held, the collector
-asks for it, and what is held is judged again. It asks only about certificates with a path to a trust
-anchor, each CA's list once for all its certificates, at half of the validity of what is there, and
-after a failure in growing steps. A source that is down, slow, stale, lying or a page of HTML gives
-nothing: what is there keeps its word until it is over, and then nothing is known.
+asks for it, and what is held is judged again. It asks only about certificates with a path to a
+trust anchor, each CA's list once for all its certificates, at half of the validity of what is
+there, and after a failure in growing steps. A source that is down, slow, stale, lying or a page of
+HTML gives nothing: what is there keeps its word until it is over, and then nothing is known.
 
 What is kept by somebody else beside us (`docexchange evidence import`) is taken up within a second.
 """

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from docexchange.core.errors import StoreBusy, StoreError
 from docexchange.edges.store import migrations, tables
 from docexchange.edges.store.storelock import StoreLock
-from tests.records import document, open_store
+from tests.records import document, make_old, open_store
 
 
 def schema(path: Path) -> dict[str, list[str]]:
@@ -42,32 +42,12 @@ def test_the_head_is_the_last_script() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
 
 
-FIRST = """
-DROP TABLE signings; DROP TABLE pauses; DROP TABLE open_work; DROP TABLE parked;
-DROP TABLE part_groups; DROP TABLE uploads;
-DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;
-ALTER TABLE deliveries DROP COLUMN deadline;
-CREATE INDEX deliveries_due ON deliveries (lane, next_try);
-CREATE INDEX deliveries_lifetime ON deliveries (lifetime_ends);
-DROP INDEX mailroom_messages_due;
-ALTER TABLE mailroom_messages DROP COLUMN large;
-CREATE INDEX mailroom_messages_due ON mailroom_messages (vhost, id) WHERE sent_at IS NULL;
-DROP TABLE changes; DROP INDEX deliveries_recalls;
-ALTER TABLE arrivals DROP COLUMN sealed_at;
-ALTER TABLE deliveries DROP COLUMN recall;
-ALTER TABLE deliveries DROP COLUMN recalls;
-UPDATE alembic_version SET version_num = '0001';
-"""
-
-
 async def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with open_store(tmp_path) as store:
         await store.submit(document())
         head = store.verify_journal()
-    raw = sqlite3.connect(path)
-    raw.executescript(FIRST)
-    raw.close()
+    make_old(path)
     with open_store(tmp_path) as store:
         assert store.document("D1").deliveries[0].to_organ == "H01"
         assert store.verify_journal() == head

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from docexchange.core.errors import Conflict
 from docexchange.core.states import Event
 from docexchange.edges.store import SqlStore
 from docexchange.edges.store.transaction import Transaction
-from tests.records import NOW, document, due, open_store, receipt
+from tests.records import NOW, document, due, make_old, open_store, receipt
 
 _COUNTED = (
     "SELECT s.from_organ, count(*), sum(s.size) FROM deliveries d JOIN submissions s"
@@ -68,9 +67,7 @@ async def test_an_older_store_is_counted_when_it_is_migrated(folder: Path) -> No
         await store.submit(document("D1"))
         await store.submit(document("D2", recipients=("H01", "H13")))
         wanted = counted(store)
-    raw = sqlite3.connect(folder / "store.db")
-    raw.executescript("DROP TABLE open_work; UPDATE alembic_version SET version_num = '0006'")
-    raw.close()
+    make_old(folder / "store.db")
     with open_store(folder) as store:
         assert store.open_work() == wanted
         assert wanted["H05"].deliveries == 3
