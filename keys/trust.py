@@ -16,7 +16,7 @@ OUT_OF_BOUNDS_NO_POE (expired).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -45,10 +45,13 @@ Problem = Literal[
     "CRYPTO_CONSTRAINTS_FAILURE",
 ]
 Revocation = Literal["off", "check", "required"]
+Purpose = Literal["documents", "timestamps"]
 
 PATH_LENGTH_MAX = 6  # CA certificates between leaf and anchor; the national chains have 1 or 2
 OTHERS_MAX = 16  # certificates beside the leaf; ours, so that a stranger's heap costs nothing
 _CACHE = 4096  # paths; an exchange of 1,000 organs uses about as many
+
+TIME_STAMPING = "1.3.6.1.5.5.7.3.8"  # id-kp-timeStamping, RFC 3161
 
 # What a document signer's ExtendedKeyUsage may say; one of them is enough.
 SIGNING_PURPOSES = frozenset(
@@ -115,14 +118,21 @@ class Trust:
     Args:
         anchors: self-signed CA certificates; of two with the same bytes the first counts.
         ignored: what a file held beside them, for the person who gave it.
+        purpose: what the leaf of a path has to be for.
     """
 
-    def __init__(self, anchors: Sequence[TrustAnchor], ignored: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        anchors: Sequence[TrustAnchor],
+        ignored: Sequence[str] = (),
+        purpose: Purpose = "documents",
+    ) -> None:
         for anchor in anchors:
             problem = _unfit_anchor(anchor.certificate)
             if problem:
                 raise CertificateUnusable(f"{anchor.certificate.subject}: {problem}")
         self.ignored = tuple(ignored)
+        self._unfit = unfit_leaf if purpose == "documents" else unfit_authority
         self._anchors = {anchor.certificate: anchor for anchor in reversed(anchors)}
         self.anchors = tuple(reversed(self._anchors.values()))
         self._builder = _builder([anchor.certificate.x509 for anchor in self.anchors])
@@ -158,8 +168,12 @@ class Trust:
             )
         return cls(anchors, ignored)
 
+    def for_timestamps(self) -> Trust:
+        """The same anchors, for paths that begin with a timestamping authority."""
+        return Trust(self.anchors, self.ignored, "timestamps")
+
     def path(self, leaf: Certificate, others: Sequence[Certificate], at: datetime) -> Path:
-        """Judge whether a certificate may sign documents at a time.
+        """Judge whether a certificate may sign, for the purpose of this trust, at a time.
 
         Never raises for any certificate. A chain that is good except for the time is returned
         with its window, so that a later proof of time can settle it.
@@ -231,7 +245,7 @@ class Trust:
         return tuple(by_x509[item] for item in verified.chain)
 
     def _describe(self, chain: tuple[Certificate, ...], at: datetime) -> Path:
-        problem, detail = _unfit_chain(chain)
+        problem, detail = _unfit_chain(chain, self._unfit)
         if not problem:
             problem, detail = _outside(chain, at)
         return Path(
@@ -262,13 +276,15 @@ def _unfit_anchor(certificate: Certificate) -> str:
     return key_problem(certificate.public_key)
 
 
-def _unfit_chain(chain: Sequence[Certificate]) -> tuple[Problem, str]:
+def _unfit_chain(
+    chain: Sequence[Certificate], unfit_of: Callable[[Certificate], str]
+) -> tuple[Problem, str]:
     """What is wrong with a chain at every time."""
     for certificate in chain:
         weakness = key_problem(certificate.public_key)
         if weakness:
             return "CRYPTO_CONSTRAINTS_FAILURE", f"{certificate.subject}: {weakness}"
-    unfit = unfit_leaf(chain[0])
+    unfit = unfit_of(chain[0])
     return ("CHAIN_CONSTRAINTS_FAILURE", f"{chain[0].subject}: {unfit}") if unfit else ("", "")
 
 
@@ -284,6 +300,27 @@ def unfit_leaf(leaf: Certificate) -> str:
     if leaf.purposes is not None and not leaf.purposes & SIGNING_PURPOSES:
         return f"its purposes ({', '.join(sorted(leaf.purposes))}) are not signing documents"
     return ""
+
+
+def unfit_authority(leaf: Certificate) -> str:
+    """Why a certificate may not sign timestamp tokens, whoever issued it.
+
+    Source: RFC 3161, clause 2.3: ExtendedKeyUsage is critical and names timeStamping alone.
+    """
+    if leaf.is_ca:
+        return "a CA certificate does not sign timestamp tokens"
+    if leaf.purposes != frozenset({TIME_STAMPING}):
+        named = ", ".join(sorted(leaf.purposes or ())) or "none"
+        return f"its purposes ({named}) are not timeStamping alone"
+    if not leaf.x509.extensions.get_extension_for_class(x509.ExtendedKeyUsage).critical:
+        return "its ExtendedKeyUsage is not critical"
+    if not leaf.may_sign and _has_key_usage(leaf):
+        return "its KeyUsage has neither digitalSignature nor nonRepudiation"
+    return ""
+
+
+def _has_key_usage(leaf: Certificate) -> bool:
+    return any(isinstance(one.value, x509.KeyUsage) for one in leaf.x509.extensions)
 
 
 def _outside(chain: Sequence[Certificate], at: datetime) -> tuple[Problem, str]:
