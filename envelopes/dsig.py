@@ -81,11 +81,12 @@ _COMMITMENT = (
     f"<xades:Identifier>{PROOF_OF_RECEIPT}</xades:Identifier></xades:CommitmentTypeId>"
     "<xades:AllSignedDataObjects></xades:AllSignedDataObjects></xades:CommitmentTypeIndication>"
 )
+_SIGNATURE_VALUE = "<ds:SignatureValue{ds}>{value}</ds:SignatureValue>"
 _CERTIFICATE = "<ds:X509Certificate>{certificate}</ds:X509Certificate>"
 _SIGNATURE = (
     START.decode()
     + _SIGNED_INFO
-    + "<ds:SignatureValue>{value}</ds:SignatureValue>"
+    + _SIGNATURE_VALUE
     + "<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo><ds:Object>"
     + f'<xades:QualifyingProperties xmlns:xades="{XADES}" Target="#Signature">'
     + _SIGNED_PROPERTIES
@@ -101,6 +102,7 @@ def _declared(template: str, declarations: Mapping[str, str]) -> str:
 
 _WHOLE: Final = _declared(_SIGNATURE, _INSIDE)
 _INFO_ALONE: Final = _declared(_SIGNED_INFO, _ALONE)
+_VALUE_ALONE: Final = _declared(_SIGNATURE_VALUE, _ALONE)
 _PROPERTIES_ALONE: Final = _declared(_SIGNED_PROPERTIES, _ALONE)
 
 
@@ -279,6 +281,10 @@ class Signature:
     def signed_info(self) -> bytes:
         """Canonical SignedInfo: what the value signs."""
         return _fill(_INFO_ALONE, self.fields)
+
+    def signature_value(self) -> bytes:
+        """Canonical SignatureValue: what a timestamp token is over (XAdES, clause 5.3)."""
+        return _fill(_VALUE_ALONE, self.fields)
 
     def signed_properties(self) -> bytes:
         """Canonical SignedProperties: what the second reference digests."""

@@ -20,6 +20,7 @@ from keys.revocation import Evidence, Finding
 from keys.trust import Path, Trust
 
 from . import dsig, revoked
+from .evidence import stamp
 from .legacy import Legacy
 from .report import Check, SignerSummary
 from .shape import ALGORITHMS_STEP, Fault
@@ -47,12 +48,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Checks 2 to 9, and what the later steps need of them."""
+    """Checks 2 to 9, and what the later steps need of them; `proven_at` is when the signature
+    is proven to have existed."""
 
     checks: tuple[Check, ...]
     signer: SignerSummary | None = None
     path: Path | None = None
     revocation: tuple[Finding, ...] = ()
+    proven_at: datetime | None = None
 
 
 def problem(step: int, reason: str, detail: str = "") -> Check:
@@ -79,7 +82,6 @@ def judge(
     skew: timedelta,
     timestamp: bytes | None = None,
     evidence: Evidence | None = None,
-    proven_at: datetime | None = None,
 ) -> Judged:
     """Judge a signature; never raises for what it holds."""
     if opened.legacy is not None:
@@ -93,11 +95,15 @@ def judge(
         if fault is not None and fault.step == ALGORITHMS_STEP:
             references = (problem(3, fault.reason, fault.detail),)
         return Judged((shape, *references, *not_reached(4, 5, 6, 7, 8, 9)))
+    proof = stamp.judge(
+        timestamp, signature.signature_value(), signature.signing_time, trust.authorities, at, skew
+    )
+    at = proof.proven_at or at
     listed = _algorithms(signature, at)
     usable = listed.result is Result.PASSED
     chain = _certificates(signature)
     path = trust.path(chain[0], chain[1:], at) if chain else None
-    asked = revoked.ask(path, chain, trust, evidence, proven_at or at)
+    asked = revoked.ask(path, chain, trust, evidence, at)
     checks = (
         shape,
         listed,
@@ -105,10 +111,10 @@ def judge(
         *((_value(signature, chain[0]),) if usable and chain else not_reached(5)),
         _bound(signature, chain),
         *((_path(path, signature, at, skew),) if path else not_reached(7)),
-        *((_revocation(path, asked, signature, at, proven_at),) if path else not_reached(8)),
-        problem(9, "NO_TIMESTAMP" if timestamp is None else "TIMESTAMP_NOT_JUDGED"),
+        *((_revocation(path, asked, signature, at, proof.proven_at),) if path else not_reached(8)),
+        problem(9, proof.reason, proof.detail) if proof.reason else passed(9, proof.detail),
     )
-    return Judged(checks, _summary(chain[0]) if chain else None, path, asked)
+    return Judged(checks, _summary(chain[0]) if chain else None, path, asked, proof.proven_at)
 
 
 def _legacy(found: Legacy) -> Judged:

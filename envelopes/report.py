@@ -121,7 +121,8 @@ class Report:
         to: OrganIds of the recipients; of a status, of the organ it answers.
         status_code: of a status.
         signer: the signing certificate, None when none could be read.
-        signed_at: SigningTime, claimed; no timestamp proves it.
+        signed_at: SigningTime, claimed.
+        proven_at: when the signature is proven to have existed, by a timestamp token; None without.
         revocation: what the evidence at hand says of each certificate of the path, leaf first; ()
             when nobody asked.
         received_sha256: of a status, hex SHA-256 of the envelope it speaks of, "" if it has none.
@@ -144,6 +145,7 @@ class Report:
     status_code: str = ""
     signer: SignerSummary | None = None
     signed_at: datetime | None = None
+    proven_at: datetime | None = None
     revocation: tuple[Revocation, ...] = ()
     received_sha256: str = ""
     attachments: tuple[AttachmentSummary, ...] = ()
@@ -232,6 +234,7 @@ class Report:
             "status_code": self.status_code or None,
             "signer": _signer_json(self.signer),
             "signed_at": _time_json(self.signed_at),
+            "proven_at": _time_json(self.proven_at),
             "revocation": [_revocation_json(one) for one in self.revocation],
             "checks": [check.to_json_dict() for check in self.checks],
             "receipt_of": receipt_of if self.received_sha256 else None,

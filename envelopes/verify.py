@@ -7,12 +7,12 @@
     5 signature     value over SignedInfo, by the first certificate
     6 signing       every certificate in the signature is one of those that were signed
       certificate
-    7 path          to a trust anchor at `at`; SigningTime inside the certificate's validity and
-                    not later than `at` + skew
+    7 path          to a trust anchor at the proven time (step 9), without one at `at`;
+                    SigningTime inside the certificate's validity and not later than that + skew
     8 revocation    by the CRLs and OCSP answers at hand; missing ones count by the policy of the
                     trust anchor
-    9 timestamp     a token beside the envelope is told, not judged yet: the signing time is
-                    claimed, not proven
+    9 timestamp     a token beside the envelope, or in a copy of it, proves when the signature
+                    existed; without one the signing time is claimed, not proven
     10 organ        the signer may speak for From/OrganId
     11 content      manifest and attachments agree, required fields, no secret classification
     12 receipt_of   only of `cross_check`: the receipt speaks of the envelope given beside it
@@ -104,7 +104,6 @@ def verify(
     directory: Binding | None = None,
     timestamp: bytes | None = None,
     evidence: Evidence | None = None,
-    proven_at: datetime | None = None,
     skew: timedelta = SIGNING_SKEW,
     limit: int = gate.BYTES_MAX,
     file: str = "",
@@ -116,18 +115,17 @@ def verify(
         trust: anchors, each with its revocation policy.
         at: the time for which to judge, aware: arrival, or what an auditor asks for.
         directory: who may sign for whom; without it `SubjectBinding`, and the report says so.
-        timestamp: an RFC 3161 token (DER) over the canonical ds:SignatureValue, None if there is
-            none. It is kept beside the envelope, whose bytes never change.
+        timestamp: a stamp (`evidence.stamp`): an RFC 3161 token over the signature, alone or with
+            its path in a tree; None if there is none. It is judged by `trust.authorities`. What it
+            proves decides whether a revocation came before the signature.
         evidence: CRLs and OCSP answers at hand, None if there are none.
-        proven_at: aware: when the signature is proven to have existed; None without a proof, and
-            then a revocation counts unless it came after `at`.
         skew: how far SigningTime may lie after `at`.
         limit: largest envelope, bytes.
         file: name to print, "" if none.
 
     Source: design of the exchange, the numbered steps above.
     """
-    proof = Proof(timestamp, evidence, proven_at)
+    proof = Proof(timestamp, evidence)
     return verify_source(Whole(data), trust, at, directory, proof, skew, limit, file)
 
 
@@ -139,7 +137,6 @@ def verify_file(
     directory: Binding | None = None,
     timestamp: bytes | None = None,
     evidence: Evidence | None = None,
-    proven_at: datetime | None = None,
     skew: timedelta = SIGNING_SKEW,
     limit: int = LARGE_MAX,
     file: str = "",
@@ -162,7 +159,7 @@ def verify_file(
         check = problem(1, "TOO_LARGE", f"over {limit:,} bytes")
         stored = Stored(size, "")
         return Report(b"", at, (check, *not_reached(*range(2, 12))), file=file, stored=stored)
-    proof = Proof(timestamp, evidence, proven_at)
+    proof = Proof(timestamp, evidence)
     return verify_source(InFile(envelope, size), trust, at, directory, proof, skew, limit, file)
 
 
@@ -172,7 +169,6 @@ class Proof:
 
     timestamp: bytes | None = None
     evidence: Evidence | None = None
-    proven_at: datetime | None = None
 
 
 def verify_source(
@@ -201,8 +197,9 @@ def verify_source(
             checks = (root, *not_reached(*range(2, 12)))
             return Report(source.whole, at, checks, file=file, stored=source.stored)
         content, opened, place = _open_content(source, root, limit)
-    judged = judge(opened, trust, at, skew, proof.timestamp, proof.evidence, proof.proven_at)
-    organ = _organ(judged.path, content.message, directory or SubjectBinding(), at)
+    judged = judge(opened, trust, at, skew, proof.timestamp, proof.evidence)
+    time = judged.proven_at or at
+    organ = _organ(judged.path, content.message, directory or SubjectBinding(), time)
     message = source.message(content.message)
     return Report(
         source.whole,
@@ -211,6 +208,7 @@ def verify_source(
         signer=judged.signer,
         revocation=judged.revocation,
         signed_at=opened.signature.signing_time if opened.signature else None,
+        proven_at=judged.proven_at,
         signature_at=(source.place(place[0]), source.place(place[1])),
         message=message,
         findings=content.findings,

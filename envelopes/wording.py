@@ -37,6 +37,7 @@ class SubIndication(StrEnum):
     REVOKED_NO_POE = "REVOKED_NO_POE"
     REVOKED_CA_NO_POE = "REVOKED_CA_NO_POE"
     TRY_LATER = "TRY_LATER"
+    TIMESTAMP_ORDER_FAILURE = "TIMESTAMP_ORDER_FAILURE"
 
 
 class Result(StrEnum):
@@ -130,6 +131,9 @@ SUB_INDICATIONS: Final[Mapping[SubIndication, Words]] = {
     ),
     SubIndication.REVOKED_CA_NO_POE: Words(
         "CA trung gian đã bị thu hồi", "A CA of the chain was revoked"
+    ),
+    SubIndication.TIMESTAMP_ORDER_FAILURE: Words(
+        "Thứ tự các thời điểm không thể có", "The order of the times is impossible"
     ),
     SubIndication.TRY_LATER: Words(
         "Thiếu dữ liệu thu hồi; bổ sung CRL/OCSP", "Revocation data is missing; add a CRL or OCSP"
@@ -420,17 +424,6 @@ _TRUST: Final[Mapping[str, Reason]] = {
         ),
         Words("", ""),
     ),
-    "TIMESTAMP_NOT_JUDGED": Reason(
-        Result.NOT_ASKED,
-        None,
-        Words(
-            "Có dấu thời gian kèm theo nhưng phiên bản này chưa kiểm tra: thời điểm ký do bên ký "
-            "khai, chưa được chứng minh",
-            "A timestamp was given, but this version does not judge it: the signing time is "
-            "claimed, not proven",
-        ),
-        Words("", ""),
-    ),
     "SIGNER_NOT_SENDER": Reason(
         Result.FAILED,
         SubIndication.SIG_CONSTRAINTS_FAILURE,
@@ -450,6 +443,74 @@ _TRUST: Final[Mapping[str, Reason]] = {
             "Bổ sung chứng thư của cơ quan vào danh mục (--directory)",
             "Add the organ's certificate to the directory (--directory)",
         ),
+    ),
+}
+
+_OTHER_TOKEN = (
+    "Bỏ dấu thời gian này, hoặc thay bằng dấu thời gian đúng",
+    "Leave this timestamp out, or give the right one",
+)
+
+
+def _token(sub: SubIndication, vi: str, en: str) -> Reason:
+    return _unproven(sub, (vi, en), _OTHER_TOKEN)
+
+
+_TOKEN: Final[Mapping[str, Reason]] = {
+    "TIMESTAMP_LATER": Reason(
+        Result.NOT_ASKED,
+        None,
+        Words(
+            "Dấu thời gian được cấp sau thời điểm xét, nên chưa tính",
+            "The timestamp was made after the time judged for, so it does not count",
+        ),
+        Words("", ""),
+    ),
+    "TOKEN_UNTRUSTED": Reason(
+        Result.NOT_ASKED,
+        None,
+        Words(
+            "Có dấu thời gian, nhưng không tin được máy chủ cấp: bổ sung CA gốc của máy chủ đó "
+            "(--tsa-trust); thời điểm ký vẫn do bên ký khai",
+            "There is a timestamp, but not of an authority that is trusted: add its root "
+            "(--tsa-trust); the signing time stays claimed",
+        ),
+        Words("", ""),
+    ),
+    "TOKEN_MALFORMED": _token(
+        SubIndication.SIG_CONSTRAINTS_FAILURE,
+        "Dấu thời gian hỏng hoặc sai dạng",
+        "The timestamp is damaged or malformed",
+    ),
+    "TOKEN_ALGORITHM": _token(
+        SubIndication.CRYPTO_CONSTRAINTS_FAILURE,
+        "Thuật toán của dấu thời gian không được chấp nhận",
+        "An algorithm of the timestamp is not accepted",
+    ),
+    "TOKEN_IMPRINT": _token(
+        SubIndication.SIG_CONSTRAINTS_FAILURE,
+        "Dấu thời gian của dữ liệu khác",
+        "The timestamp is about other bytes",
+    ),
+    "TOKEN_SIGNER": _token(
+        SubIndication.SIG_CONSTRAINTS_FAILURE,
+        "Chứng thư ký dấu thời gian thiếu hoặc bị tráo",
+        "The certificate that signed the timestamp is missing or was exchanged",
+    ),
+    "TOKEN_SIGNATURE": _token(
+        SubIndication.SIG_CONSTRAINTS_FAILURE,
+        "Chữ ký trên dấu thời gian sai",
+        "The signature on the timestamp is wrong",
+    ),
+    "TOKEN_ACCURACY": _token(
+        SubIndication.SIG_CONSTRAINTS_FAILURE,
+        "Đồng hồ cấp dấu thời gian không đủ chính xác",
+        "The clock of the timestamp is too inaccurate",
+    ),
+    "TOKEN_ORDER": _token(
+        SubIndication.TIMESTAMP_ORDER_FAILURE,
+        "Dấu thời gian có trước thời điểm ký mà bên ký khai",
+        "The timestamp is older than the signing time that the signer claims",
     ),
 }
 
@@ -540,6 +601,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     **_GATE,
     **_SIGNATURE,
     **_TRUST,
+    **_TOKEN,
     **_CONTENT,
     **_BUNDLE,
 }

@@ -146,10 +146,10 @@ class Crl:
         return known
 
     def _check(self, signer: Certificate) -> bool:
-        digest = self.parsed.signature_hash_algorithm
-        if digest is None or digest.name not in DIGESTS or key_problem(signer.public_key):
-            return False
         try:
+            digest = self.parsed.signature_hash_algorithm
+            if digest is None or digest.name not in DIGESTS or key_problem(signer.public_key):
+                return False
             return self.parsed.is_signature_valid(signer.public_key)  # type: ignore[arg-type]
         except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
             return False

@@ -136,11 +136,11 @@ def _path_length(authority: Certificate) -> float:
 def _signed(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether the key of `issuer` made its signature, over a digest that counts."""
     given, key = certificate.x509, issuer.public_key
-    digest, how = given.signature_hash_algorithm, given.signature_algorithm_parameters
-    if digest is None or digest.name not in DIGESTS:
-        return False
     value, data = given.signature, given.tbs_certificate_bytes
     try:
+        digest, how = given.signature_hash_algorithm, given.signature_algorithm_parameters
+        if digest is None or digest.name not in DIGESTS:
+            return False
         if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PKCS1v15 | padding.PSS):
             key.verify(value, data, how, digest)
         elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):

@@ -144,11 +144,11 @@ class OcspAnswer:
         return digest == hashlib.sha1(_key_bits(signer.public_key)).digest()  # noqa: S324  # a name
 
     def _signed_by(self, key: PublicKey) -> bool:
-        digest = self.parsed.signature_hash_algorithm
-        if digest is None or digest.name not in DIGESTS or key_problem(key):
-            return False
         value, data = self.parsed.signature, self.parsed.tbs_response_bytes
         try:
+            digest = self.parsed.signature_hash_algorithm
+            if digest is None or digest.name not in DIGESTS or key_problem(key):
+                return False
             if isinstance(key, rsa.RSAPublicKey):
                 key.verify(value, data, padding.PKCS1v15(), digest)
             elif isinstance(key, ec.EllipticCurvePublicKey):

@@ -133,11 +133,6 @@ class Token:
     signer: Certificate = field(repr=False)
     path: Path = field(repr=False)
 
-    @property
-    def latest(self) -> datetime:
-        """The latest time that it may really have been."""
-        return self.gen_time + (self.accuracy or timedelta(0))
-
 
 def token_of(response: bytes) -> bytes:
     """The token in an authority's answer, DER; nothing of it is proven.

@@ -136,6 +136,7 @@ class Trust:
         self._anchors = {anchor.certificate: anchor for anchor in reversed(anchors)}
         self.anchors = tuple(reversed(self._anchors.values()))
         self._builder = _builder([anchor.certificate.x509 for anchor in self.anchors])
+        self._authorities: Trust | None = None
         self._known: dict[tuple[str, ...], Path] = {}
 
     @classmethod
@@ -171,6 +172,19 @@ class Trust:
     def for_timestamps(self) -> Trust:
         """The same anchors, for paths that begin with a timestamping authority."""
         return Trust(self.anchors, self.ignored, "timestamps")
+
+    @property
+    def authorities(self) -> Trust:
+        """Anchors for timestamps: those of `with_authorities`, else these themselves."""
+        if self._authorities is None:
+            self._authorities = self.for_timestamps()
+        return self._authorities
+
+    def with_authorities(self, authorities: Trust) -> Trust:
+        """The same anchors for documents, and those of another trust for timestamps."""
+        both = Trust(self.anchors, self.ignored)
+        both._authorities = authorities.for_timestamps()
+        return both
 
     def path(self, leaf: Certificate, others: Sequence[Certificate], at: datetime) -> Path:
         """Judge whether a certificate may sign, for the purpose of this trust, at a time.

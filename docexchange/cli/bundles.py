@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from envelopes.verify import Binding
     from keys.trust import Trust
 
+TIMESTAMP_STEP = 9
 _COLOURS = {"TOTAL-PASSED": "good", "TOTAL-FAILED": "bad", "INDETERMINATE": "open"}
 _EXITS = {
     "TOTAL-PASSED": exits.Exit.DONE,
@@ -215,10 +216,20 @@ def _document(report: BundleReport) -> None:
             (say("Ký lúc (tự khai)", "Signed at (claimed)"), show.moment(envelope.signed_at)),
             (
                 say("Ký lúc (đã chứng minh)", "Signed at (proven)"),
-                say("– không có dấu thời gian", "– there is no timestamp"),
+                _proven(envelope),
             ),
         ]
     )
+
+
+def _proven(envelope: Report) -> str:
+    """When the token says that the signature existed, or why that counts for nothing."""
+    if envelope.proven_at is not None:
+        return show.moment(envelope.proven_at)
+    check = next((one for one in envelope.checks if one.step == TIMESTAMP_STEP), None)
+    if check is None or check.reason in ("", "NO_TIMESTAMP"):
+        return say("– không có dấu thời gian", "– there is no timestamp")
+    return f"– {words.reason(check.reason)} [{check.reason}]"
 
 
 FEW = 4  # files or organs named beside what is not proven
@@ -279,6 +290,9 @@ def _status(one: Status) -> str:
     verdict = report.indication.value
     when = show.moment(report.signed_at)
     claimed = say(f"ký lúc {when} (tự khai)", f"signed at {when} (claimed)")
+    if report.proven_at is not None:
+        proven = show.moment(report.proven_at)
+        claimed += say(f", trước {proven} (chứng minh)", f", before {proven} (proven)")
     line = f"{_SIGNS[verdict]} {words.code(report.status_code)} · {claimed} · {report.file}"
     if one.later:
         return line + say(" · ký sau thời điểm xét, chưa tính", " · signed later: not counted")

@@ -319,6 +319,10 @@ def _print_facts(report: Report) -> None:
                 say("Thời điểm ký (tự khai)", "Signed at (claimed)"),
                 show.moment(report.signed_at) if report.signed_at else "",
             ),
+            (
+                say("Ký lúc (đã chứng minh)", "Signed at (proven)"),
+                show.moment(report.proven_at) if report.proven_at else "",
+            ),
             *(
                 (
                     say("Tệp đính kèm", "Attachment"),

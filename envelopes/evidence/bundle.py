@@ -9,7 +9,8 @@
     evidence/                 CRLs and OCSP answers as they came, DER: <name>.crl, <name>.ocsp
     journal/proof.json        journal lines with their paths to a signed checkpoint (`proof`)
     receipts/                 every status about the document: <organ>-<code>-<n>.edxml
-    timestamps/               RFC 3161 tokens, DER: <SHA-256 of the stamped file>-<n>.tst
+    timestamps/               stamps (`stamp`): <SHA-256 of the stamped file>-<n>.tst, a token in
+                              DER; or .tst.json, a token and its path
     SHA256SUMS                for sha256sum; the signature holds the same digests
 
 Nothing here is proven by being in a bundle; `bundle_judge` judges.
@@ -39,10 +40,9 @@ EVIDENCE, TIMESTAMPS = "evidence/", "timestamps/"
 REQUIRED: Final = (README, CONTENTS, DIRECTORY, ENVELOPE, JOURNAL, SUMS)
 _KNOWN: Final = re.compile(
     r"receipts/[^/]+\.edxml|certificates/[0-9a-f]{64}\.pem|evidence/[^/]+\.(?:crl|ocsp)"
-    r"|timestamps/[0-9a-f]{64}-[0-9]+\.tst"
+    r"|timestamps/[0-9a-f]{64}-[0-9]+\.tst(?:\.json)?"
 )
 CONTENTS_MAX: Final = 8 * 1024 * 1024  # bytes of bundle.json: 5,000 deliveries of 300
-TOKEN_MAX: Final = 64 * 1024  # bytes of a timestamp token; with its chain it has 5 KB
 SENDER, RECEIVER = "sender", "receiver"
 
 Parts = Callable[[], Iterable[bytes]]  # gives a content, piece by piece, when it is its turn

@@ -77,7 +77,7 @@ def _envelope(report: BundleReport) -> Mapping[str, Any] | None:
         "sha256": envelope.sha256,
         "size": envelope.size,
         "claimed_at": _time(envelope.signed_at),
-        "proven_at": None,
+        "proven_at": _time(envelope.proven_at),
     }
 
 
@@ -100,7 +100,7 @@ def _status(one: Status) -> Mapping[str, Any]:
         "later": one.later,
         "confirms": one.confirms,
         "claimed_at": _time(one.report.signed_at),
-        "proven_at": None,
+        "proven_at": _time(one.report.proven_at),
     }
 
 

@@ -27,7 +27,7 @@ from ..errors import Malformed
 from ..judge import not_reached, passed, problem
 from ..report import Check, Report, SignerSummary
 from ..verify import SIGNING_SKEW, SubjectBinding, verify_file
-from . import bundle, checkpoint, proof
+from . import bundle, checkpoint, proof, stamp
 from .archive import ArchiveRefused
 from .bundle import Contents
 from .bundle_bytes import Signed, some
@@ -190,15 +190,16 @@ class _Judge:
         return evidence
 
     def _timestamp(self, name: str) -> bytes | None:
-        """The first token over the signature of an envelope, None if there is none."""
+        """The first stamp of a file, None if there is none."""
         digest = self._digests.get(name, "")  # of a file that was added nobody signed one
-        token = f"{bundle.TIMESTAMPS}{digest}-1.tst"
-        if token not in self._archive.members:
-            return None
-        try:
-            return self._archive.content(token, bundle.TOKEN_MAX)
-        except ArchiveRefused:
-            return None  # larger than any token
+        for ending in stamp.ENDINGS:
+            kept = f"{bundle.TIMESTAMPS}{digest}-1{ending}"
+            if kept in self._archive.members:
+                try:
+                    return self._archive.content(kept, stamp.STAMP_MAX)
+                except ArchiveRefused:
+                    return b""  # larger than any: it is told as malformed
+        return None
 
     def _envelope(self) -> Report | None:
         if bundle.ENVELOPE not in self._archive.members:

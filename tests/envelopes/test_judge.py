@@ -287,13 +287,12 @@ def test_another_digest_is_not_on_the_list(name: str) -> None:
 # -- the timestamp beside it ------------------------------------------------------------------
 
 
-def test_a_token_that_is_given_is_told_and_not_judged() -> None:
-    """Step 9 has its place; until it can judge, a token changes no verdict, good or bad."""
+def test_garbage_for_a_token_never_proves_and_never_passes_silently() -> None:
     data = envelope(RSA, RSA_SHA256, rsa_signs(RSA, PKCS1))
     for token in (b"", b"0\x03\x02\x01\x00", b"anything"):
         report = verify(data, trust=P256.trust, at=AT, timestamp=token)
-        assert found(report) == PASSES
-        assert step(report, 9) == (Result.NOT_ASKED, "TIMESTAMP_NOT_JUDGED")
+        assert found(report) == (9, "TOKEN_MALFORMED", Indication.INDETERMINATE)
+        assert report.proven_at is None
     assert step(judge(data), 9) == (Result.NOT_ASKED, "NO_TIMESTAMP")
     late = verify(data, trust=P256.trust, at=END + DAY, timestamp=b"anything")
     assert found(late) == (7, "OUT_OF_BOUNDS_NO_POE", Indication.INDETERMINATE)

@@ -68,7 +68,7 @@ def test_json_of_a_document() -> None:
     entry = made.to_json_dict()
     assert list(entry) == [
         *("file", "kind", "indication", "sub_indication", "document_id", "from", "to"),
-        *("status_code", "signer", "signed_at", "revocation", "checks", "receipt_of"),
+        *("status_code", "signer", "signed_at", "proven_at", "revocation", "checks", "receipt_of"),
         *("attachments", "findings"),
     ]
     assert entry["file"] == "a.edxml"
@@ -176,15 +176,24 @@ def test_a_reason_that_decides_has_a_sub_indication_and_a_remedy() -> None:
 
 def test_every_reason_in_the_code_is_in_the_table_and_the_other_way_round() -> None:
     used = set()
-    bundles = [f"evidence/{name}" for name in ("archive", "bundle_bytes", "bundle_judge")]
-    for module in ("judge", "verify", "revoked", "shape", "content", "gate", "errors", *bundles):
+    bundles = [f"evidence/{name}" for name in ("archive", "bundle_bytes", "bundle_judge", "stamp")]
+    bundles += ["revoked", "../keys/timestamp", "../keys/signed_data"]
+    asking = {"TSA_REFUSED", "TOKEN_NONCE", "TOKEN_POLICY"}  # of who asks an authority
+    for module in ("judge", "verify", "shape", "content", "gate", "errors", *bundles):
         source = (Path(wording.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
         strings = (
             node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
         )
         used |= {one for one in strings if isinstance(one, str) and re.fullmatch("[A-Z_]{3,}", one)}
     paths = {name for name in REASONS if name in (reason.value for reason in SubIndication)}
-    assert used - set(REASONS) <= {"ID", "NFD", "URI", "SIGNING_SKEW", "EXPIRED"}  # other words
+    assert used - set(REASONS) <= {
+        "ID",
+        "NFD",
+        "URI",
+        "SIGNING_SKEW",
+        "EXPIRED",
+        *asking,
+    }  # other words
     assert set(REASONS) - used <= paths | {"NOT_YET_VALID"}  # those that `keys.trust` names
 
 

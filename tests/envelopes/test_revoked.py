@@ -3,11 +3,14 @@
 The letter is signed at `AT`; the lists are of its CA and its root.
 """
 
+import io
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from cryptography import x509
 
+from envelopes.evidence import stamp
 from envelopes.pack import pack
 from envelopes.report import Report
 from envelopes.verify import verify
@@ -17,6 +20,7 @@ from keys.trust import Revocation, Trust, TrustAnchor
 from tests.authority import WEEK, answer, crl
 from tests.letters import document, letter
 from tests.pki import AT, DAY, OTHER, P256
+from tests.tsa import AUTHORITY
 
 LEAF, CA, ROOT = P256.organ("H05").certificate, P256.issuing, P256.root
 HOUR = timedelta(hours=1)
@@ -39,7 +43,14 @@ def judged(
 ) -> Report:
     """The letter, judged by evidence and a list of the root."""
     held = Evidence.of([of_root or crl(ROOT), *evidence])
-    return verify(letter(), trust=trust(policy), at=at, evidence=held, proven_at=proven_at)
+    token = AUTHORITY.token(sha256(_stamped()).digest(), proven_at) if proven_at else None
+    return verify(letter(), trust=trust(policy), at=at, evidence=held, timestamp=token)
+
+
+def _stamped() -> bytes:
+    found = stamp.stamped_of(io.BytesIO(letter()))
+    assert found is not None
+    return found
 
 
 def step(report: Report) -> tuple[Result, str]:

@@ -276,6 +276,14 @@ UNAUTHORIZED = ocsp.OCSPResponseBuilder.build_unsuccessful(
 ).public_bytes(Encoding.DER)
 
 
+@pytest.mark.parametrize("data", [crl(CA), answer(LEAF, CA)], ids=["list", "answer"])
+def test_an_algorithm_that_nobody_knows_proves_nothing(data: bytes) -> None:
+    """ecdsa-with-SHA256 becomes 1.2.840.10045.4.3.6, which means nothing."""
+    oid = bytes.fromhex("2a8648ce3d040302")
+    assert judged(data).status is GOOD
+    assert judged(data.replace(oid, oid[:-1] + b"\x06")).status is UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [

@@ -108,7 +108,7 @@ def test_the_path_is_judged_at_the_time_of_the_token() -> None:
 def test_fractions_of_a_second_and_no_accuracy_are_fine() -> None:
     at = AT + timedelta(milliseconds=250)
     found = judged(AUTHORITY.token(IMPRINT, at, nonce=NONCE, accuracy={"millis": 500}))
-    assert (found.gen_time, found.latest) == (at, at + timedelta(milliseconds=500))
+    assert (found.gen_time, found.accuracy) == (at, timedelta(milliseconds=500))
 
 
 # -- wrong ones --------------------------------------------------------------------------------

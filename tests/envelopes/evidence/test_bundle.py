@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from hashlib import sha256
@@ -9,7 +10,7 @@ from hashlib import sha256
 import pytest
 
 from envelopes.errors import Malformed
-from envelopes.evidence import bundle
+from envelopes.evidence import bundle, stamp
 from envelopes.evidence.bundle_json import to_json_document
 from envelopes.evidence.bundle_words import GAPS, VERDICTS
 from envelopes.wording import Indication
@@ -27,7 +28,8 @@ from tests.envelopes.evidence.bundles import (
     unzipped,
 )
 from tests.letters import letter
-from tests.pki import AT, OTHER, P256, PKI
+from tests.pki import AT, DAY, END, OTHER, P256, PKI
+from tests.tsa import AUTHORITY
 
 BUNDLE = make()
 
@@ -173,12 +175,45 @@ def test_a_token_is_found_by_the_digest_of_what_it_stamps() -> None:
     name = f"timestamps/{digest(letter())}-1.tst"
     report = judge(make(files(**{name: b"token", "evidence/ca.crl": b"crl"})))
     assert report.envelope is not None
-    assert report.envelope.checks[8].reason == "TIMESTAMP_NOT_JUDGED"
+    assert report.envelope.checks[8].reason == "TOKEN_MALFORMED"
     assert report.statuses[0].report.checks[8].reason == "NO_TIMESTAMP"
-    large = make(files(**{name: bytes(bundle.TOKEN_MAX + 1)}))
+    large = make(files(**{name: bytes(stamp.STAMP_MAX + 1)}))
     report = judge(large)
     assert report.envelope is not None
-    assert report.envelope.checks[8].reason == "NO_TIMESTAMP"
+    assert report.envelope.checks[8].reason == "TOKEN_MALFORMED"
+
+
+def test_a_stamp_in_a_bundle_proves_a_time_apart_from_the_claimed_one() -> None:
+    """Rows B12 and F3: expired since and proven before is passed; without the token it is not."""
+    data = [letter(), *receipts().values()]
+    leaves = [stamped(one) for one in data]
+    given = stamp.stamps(AUTHORITY.token(stamp.imprint_of(leaves), AT + DAY), leaves)
+    extra = {
+        f"timestamps/{digest(one)}-1{kept.ending}": kept.to_bytes()
+        for one, kept in zip(data, given, strict=True)
+    }
+    late = END + DAY
+    proven = judge(make(files(**extra)), now=late)
+    assert proven.envelope is not None
+    assert proven.envelope.indication is Indication.PASSED
+    assert proven.envelope.proven_at == AT + DAY
+    assert all(one.report.proven_at == AT + DAY for one in proven.statuses)
+    assert "TIME_CLAIMED" not in {one.code for one in proven.gaps}
+    said = to_json_document(proven, proven)["document"]
+    assert (said["claimed_at"], said["proven_at"]) == (
+        "2026-06-01T00:00:00Z",
+        "2026-06-02T00:00:00Z",
+    )
+    claimed = judge(make(files()), now=late)
+    assert claimed.envelope is not None
+    assert claimed.envelope.reason == "OUT_OF_BOUNDS_NO_POE"
+    assert "TIME_CLAIMED" in {one.code for one in claimed.gaps}
+
+
+def stamped(data: bytes) -> bytes:
+    found = stamp.stamped_of(io.BytesIO(data))
+    assert found is not None
+    return found
 
 
 def test_every_word_is_there_twice() -> None:
