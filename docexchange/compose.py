@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from datetime import datetime, timedelta
 from ulid import ULID
 
 from keys.signer import Signer
+from keys.timestamp import NONCE_BITS
+from keys.trust import Trust
 
 from .config import Config
 from .core.admission import Level, Seen, Work, check_disk, level_after, under_way
@@ -25,6 +28,7 @@ from .edges.pdfs import PdfRule
 from .edges.remotekeys import load_remote
 from .edges.store import SqlStore
 from .edges.trial import Trial
+from .edges.tsa import HttpAuthority
 
 CLOCK_BACK = timedelta(minutes=5)  # a clock further behind the journal signs nothing
 
@@ -91,7 +95,7 @@ def build_world(
     Raises:
         ConfigError, PermissionRefused: of directory, keys or trust; the text names the file.
     """
-    trust, _ = load_trust(config.trust)
+    trust = node_trust(config)
     keys = OrganKeyring.load(config.key_sources, clock.now())
     keyring: Keyring = GuardedKeyring(keys, clock, store.last_journal_time())
     if crash is not None:
@@ -110,6 +114,25 @@ def build_world(
         trial=Trial(config.limits.trial_memory, config.limits.trial_cpu),
         pdfs=PdfRule(trust) if config.limits.require_pdf_signatures else None,
     )
+
+
+def node_trust(config: Config) -> Trust:
+    """The anchors of a node, for documents and for timestamps. Raises ConfigError."""
+    trust, _ = load_trust(config.trust)
+    if config.timestamps.trust is None:
+        return trust
+    return trust.with_authorities(load_trust(config.timestamps.trust)[0])
+
+
+def authorities(config: Config) -> tuple[HttpAuthority, ...]:
+    """The timestamping authorities of a node, in the order in which they are asked."""
+    settings = config.timestamps
+    return tuple(HttpAuthority(url, settings.timeout) for url in settings.urls)
+
+
+def nonce() -> int:
+    """A number that no authority could guess before it was asked."""
+    return secrets.randbits(NONCE_BITS)
 
 
 def look(config: Config, store: SqlStore) -> Seen:

@@ -45,6 +45,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "mailroom": ("reply", "mailroom_sent", "set_aside", "take_up_again"),
     "evidence": ("keep_evidence", "wake_held"),
     "uploads": ("keep_upload", "drop_upload"),
+    "stamping": ("stamp",),
     "keeper": ("sweep", "sweep_orphans", "expire_signings", "note"),
 }
 LANES = tuple(lane.value for lane in Lane)

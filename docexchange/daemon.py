@@ -2,7 +2,8 @@
 
 Loops in one task group: *sender*, *receiver*, *keeper*, and per mailroom *desk* (takes) and
 *porter* (hands over; a second one carries what is large, so that nothing waits behind it); one more
-for each *echo* organ. Only bugs and StoreError end the group; the supervisor then restarts the
+for each *echo* organ; a *stamper*, where there is a timestamping authority.
+Only bugs and StoreError end the group; the supervisor then restarts the
 process, and the store is the memory. A full disk or a locked database is neither: new work is
 refused (`flow.door`), documents of the axis stay in their queues, and what is in hand waits.
 
@@ -22,7 +23,7 @@ from typing import Any
 
 import structlog
 
-from .compose import build_world, crash_point, look, open_store
+from .compose import authorities, build_world, crash_point, look, nonce, open_store
 from .config import Config
 from .core.admission import Level
 from .core.errors import Deferred, StoreUnavailable
@@ -39,6 +40,7 @@ from .flow import door, echo, inbox, keeper, mailroom
 from .flow.echo import Echo
 from .flow.outbox import Sender
 from .flow.parts import LargePorter
+from .flow.stamping import Stamper
 
 log = structlog.get_logger()
 
@@ -106,6 +108,7 @@ class Daemon:
                 group.create_task(self._keep()),
                 *(group.create_task(self._echo(one)) for one in self.echoes),
                 group.create_task(self._look()),
+                *self._stampers(group),
             ]
             if self.mailrooms is not None and self.desks is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
@@ -213,6 +216,27 @@ class Daemon:
                 log.error("cannot_store", why=str(why))
             self.crash("after:round")
             await asyncio.sleep(KEEP_EVERY)
+
+    def _stampers(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        asked = authorities(self.config)
+        if not asked:
+            return []
+        settings = self.config.timestamps.stamping
+        stamper = Stamper(asked, settings, nonce)
+        return [group.create_task(self._stamp(stamper))]
+
+    async def _stamp(self, stamper: Stamper) -> None:
+        """Stamp what waits, round by round; a full one is followed by the next at once."""
+        settings = stamper.settings
+        while True:
+            now, wait = self.clock.now(), settings.every.total_seconds()
+            try:
+                if await stamper.round(world=self.world, now=now) >= settings.batch:
+                    wait = 0.0
+            except (Deferred, StoreUnavailable) as why:
+                stamper.tell(self.store.oldest_unstamped(), str(why), now)
+                wait = settings.retry.total_seconds() * (1 + abs(self.world.spread()) / 4)
+            await asyncio.sleep(wait)
 
     async def _look(self) -> None:
         """Measure what there is room for; a change is told once."""

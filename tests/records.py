@@ -241,6 +241,8 @@ def due(store: SqlStore, lane: Lane = Lane.NORMAL, now: datetime = NOW) -> list[
 _FIRST = """
 DROP TABLE signings; DROP TABLE pauses; DROP TABLE open_work; DROP TABLE parked;
 DROP TABLE part_groups; DROP TABLE uploads; DROP TABLE evidence;
+DROP TABLE stamps; DROP TABLE stamp_tokens; DROP TABLE cursors; DROP TABLE checkpoints;
+DROP TABLE witnesses;
 DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;
 ALTER TABLE deliveries DROP COLUMN deadline;
 CREATE INDEX deliveries_due ON deliveries (lane, next_try);

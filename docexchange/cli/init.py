@@ -121,6 +121,21 @@ open_deliveries = 100_000       # deliveries that have not ended
 open_bytes = 68_719_476_736     # bytes of them, each recipient counted
 per_minute = 60_000             # submissions a minute; 0: no bound
 
+# Dấu thời gian: who proves when a signature existed (RFC 3161). Stamped in the background: nothing
+# waits for it, and an authority that is down stops nothing.
+[timestamps]
+# urls = ["https://tsa.example/tsr", "http://tsa2.example/"]  # asked in this order; none: no stamps
+# trust = "tsa-trust"           # their anchors, PEM file or folder; usual: those of the node
+# policy = "1.3.6.1.4.1.1.1"    # to ask for; usual: the authority's own choice
+# policies = ["1.3.6.1.4.1.1.1"]  # that are accepted; usual: any
+timeout = "10s"                 # for one request
+every = "10s"                   # between two rounds; what came meanwhile shares them
+batch = 256                     # most envelopes of a round
+tree_from = 4                   # so many or more share one token by a hash tree
+retry = "30s"                   # after a round in which no authority gave a good token
+warn = ["15m", "4h"]            # the operator is told when the oldest waits so long
+clock_skew = "5m"               # an authority whose clock differs by more is not believed
+
 [test]
 crash_points = false            # true: DOCEXCHANGE_CRASH_AT may kill this process; for tests only
 """

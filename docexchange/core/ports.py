@@ -42,6 +42,7 @@ from .model import (
 from .pacing import Turn
 from .recalls import Recall
 from .schedule import Lane
+from .stamping import Stamped, Unstamped
 from .states import Event, State
 
 
@@ -494,6 +495,20 @@ class Store(Protocol):
 
     async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:
         """Mark messages as confirmed; an inbox message makes its arrival handed over."""
+        ...
+
+    # -- timestamps -------------------------------------------------------------------------
+    def unstamped(self, limit: int) -> Sequence[Unstamped]:
+        """Envelopes that no token proves, oldest first; cost does not grow with the backlog."""
+        ...
+
+    def oldest_unstamped(self) -> datetime | None:
+        """When the oldest of them was committed, None if there is none."""
+        ...
+
+    async def stamp(self, done: Stamped, now: datetime) -> None:
+        """Keep a verified token with the stamps under it, and move the cursors, in one
+        transaction."""
         ...
 
     # -- views ------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def test_a_node_without_organs_is_told_how_to_write_one(tmp_path: Path) -> None:
             7,
             "somebody",
             "is not a setting; known: node, mailroom, limits, test, organs, axis, retry, "
-            "backpressure",
+            "backpressure, timestamps",
         ),
     ]
 

@@ -6,6 +6,7 @@ was committed. This file only opens, closes and passes on; each noun has its own
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
     handover uploads evidence blobs damage streams parts journal forgetting views naming openwork
+    stamping
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -21,6 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 from envelopes.evidence.journal import Follower, JournalBroken, JournalState
+from envelopes.evidence.stamp import Stamp
 from envelopes.model import Stored
 
 from ...core.admission import Work
@@ -59,6 +61,7 @@ from ...core.model import (
 from ...core.pacing import Turn
 from ...core.recalls import Recall
 from ...core.schedule import Lane
+from ...core.stamping import Backlog, Stamped, Unstamped
 from ...core.states import Event, State
 from . import (
     arrivals,
@@ -77,6 +80,7 @@ from . import (
     recalls,
     receipts,
     signings,
+    stamping,
     streams,
     submissions,
     uploads,
@@ -509,6 +513,26 @@ class SqlStore:
 
     async def mailroom_sent(self, row_ids: Sequence[int], now: datetime) -> None:
         await self._finish("mailroom_sent", lambda work: handover.sent(work, row_ids, now))
+
+    # -- timestamps -------------------------------------------------------------------------
+    def unstamped(self, limit: int) -> Sequence[Unstamped]:
+        with self._reader.reading():
+            return stamping.waiting(self._reader, limit)
+
+    def oldest_unstamped(self) -> datetime | None:
+        return stamping.oldest(self._reader)
+
+    async def stamp(self, done: Stamped, now: datetime) -> None:
+        await self._finish("stamp", lambda work: stamping.write(work, done, now))
+
+    def stamp_of(self, sha256: str) -> Stamp | None:
+        """The stamp of a stored envelope; None while it has none."""
+        return stamping.of(self._reader, sha256)
+
+    def stamp_backlog(self) -> Backlog:
+        """What waits for a token; costs a look at each row that waits."""
+        with self._reader.reading():
+            return stamping.backlog(self._reader)
 
     # -- room -------------------------------------------------------------------------------
     @property

@@ -14,6 +14,10 @@
     mailroom_messages                what a mailroom is to get, until the broker has confirmed it
     evidence                         CRLs and OCSP answers, fetched or imported
     uploads                          parts of attachments that came ahead of their document
+    stamp_tokens, stamps             timestamp tokens, and which envelopes they prove
+    cursors                          up to which row of a table something was done
+    checkpoints                      our own: how the journal stood, signed
+    witnesses                        checkpoints of others in their receipts, of ours in our own
     journal                          append-only, hash-chained
 
 Times are integer microseconds since 1970 UTC, truth values 0 or 1, digests lower-case hex: every
@@ -515,3 +519,67 @@ journal = Table(
     _text("hash"),
 )
 Index("journal_ref", journal.c.ref, journal.c.number)
+
+stamp_tokens = Table(
+    "stamp_tokens",
+    metadata,
+    _id(),
+    Column("token", LargeBinary, nullable=False),
+    _text("authority"),
+    _int("gen_time"),
+    _int("leaves"),  # of its hash tree; 0: it is over one signature itself
+    _int("stored_at"),
+)
+
+stamps = Table(
+    "stamps",
+    metadata,
+    Column("blob_id", _Id, ForeignKey("blobs.id"), primary_key=True, autoincrement=False),
+    Column("token_id", BigInteger, ForeignKey("stamp_tokens.id"), nullable=False),
+    _int("place"),
+    Column("path", LargeBinary, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _int("last"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _id(),
+    _text("organ"),
+    _int("lines"),
+    _text("root"),
+    _text("head"),
+    _int("at"),
+    _text("signed"),  # JSON docexchange/checkpoint/v1
+    Column("frontier", LargeBinary, nullable=False),  # of the tree at that length, to go on from
+    Column("token", LargeBinary, nullable=True),
+)
+Index("checkpoints_organ", checkpoints.c.organ, checkpoints.c.id)
+
+witnesses = Table(
+    "witnesses",
+    metadata,
+    _id(),
+    _text("of"),  # whose journal
+    _text("holder"),  # who has it: we have those of others, they have ours
+    _int("lines"),
+    _text("root"),
+    _text("head"),
+    _int("at"),
+    _text("sha256"),  # of the first receipt that carried it
+    _int("seen_at"),
+)
+Index(
+    "witnesses_of",
+    witnesses.c.of,
+    witnesses.c.holder,
+    witnesses.c.lines,
+    witnesses.c.root,
+    unique=True,
+)
