@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ..edges.store import SqlStore
 
 # What is kept beside envelopes as evidence: (name in the bundle, content). The name is
-# evidence/<name>.crl, evidence/<name>.ocsp or timestamps/<SHA-256 of the stamped file>-<n>.tst.
+# evidence/<name>.crl, evidence/<name>.ocsp or timestamps/<SHA-256 of the stamped file>-<n>.tst,
+# .tst.json with a path.
 Evidence = Callable[
     ["SqlStore", Sequence[str], Sequence["Certificate"]], Iterable[tuple[str, bytes]]
 ]
@@ -194,13 +195,21 @@ def _received(store: SqlStore, ref: str) -> _Subject:
 # -- what is in it -----------------------------------------------------------------------------
 
 
-def no_evidence(
-    store: SqlStore,  # noqa: ARG001  # of the seam
-    digests: Sequence[str],  # noqa: ARG001
-    chain: Sequence[Certificate],  # noqa: ARG001
+def timestamps(
+    store: SqlStore,
+    digests: Sequence[str],
+    chain: Sequence[Certificate],  # noqa: ARG001  # of the seam
 ) -> Iterable[tuple[str, bytes]]:
-    """Nothing: this store keeps neither revocation data nor timestamp tokens."""
-    return ()
+    """The stamp of each envelope that has one."""
+    from envelopes.evidence.bundle import TIMESTAMPS
+
+    for digest in dict.fromkeys(digests):
+        found = store.stamp_of(digest)
+        if found is not None:
+            yield f"{TIMESTAMPS}{digest}-1{found.ending}", found.to_bytes()
+
+
+EVIDENCE: tuple[Evidence, ...] = (timestamps,)
 
 
 def _files(
@@ -208,7 +217,7 @@ def _files(
     subject: _Subject,
     directory: TomlDirectory,
     checkpoint: Callable[[], bytes],
-    evidence: Evidence = no_evidence,
+    evidence: Sequence[Evidence] = EVIDENCE,
 ) -> Mapping[str, Parts]:
     """Every file of the bundle; large ones are read when it is their turn."""
     from envelopes.evidence import bundle
@@ -228,7 +237,11 @@ def _files(
             f"{bundle.CERTIFICATES}{one.fingerprint}.pem": as_pem(one)
             for one in certificates.values()
         },
-        **dict(evidence(store, tuple(envelopes.values()), tuple(certificates.values()))),
+        **{
+            name: data
+            for kept in evidence
+            for name, data in kept(store, tuple(envelopes.values()), tuple(certificates.values()))
+        },
     }
     return {
         **{name: _whole(data) for name, data in small.items()},

@@ -32,6 +32,7 @@ NOUNS = (
     "export",
     "bundle",
     "journal",
+    "timestamps",
     "topology",
     "verify",
     "inspect",

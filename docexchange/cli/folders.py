@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import stat
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,8 +18,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from envelopes import xades_t
+from envelopes.evidence.stamp import ENDINGS as ENDINGS_BESIDE
+from envelopes.evidence.stamp import STAMP_MAX
 from envelopes.report import Indication, Report
 from envelopes.verify import Binding, verify, verify_file
 from keys.revocation import Evidence
@@ -29,6 +34,7 @@ ENDINGS = (".edxml", ".xml")
 BATCH = 50  # files that a process judges before it answers; an answer costs about one file
 AHEAD = 4  # batches for each process that are judged or wait to be taken
 FEW = 2 * BATCH  # files that one process judges before others have started
+HEAD = 16 * 1024 * 1024  # bytes in which a signature ends, whatever stands before it
 IN_MEMORY = 1024 * 1024  # bytes; a larger file is judged where it lies, in constant memory
 
 
@@ -99,13 +105,41 @@ def judge(path: str, terms: Terms) -> Report | OSError:
     facts: dict[str, Any] = {"trust": terms.trust, "at": terms.at, "directory": terms.directory}
     facts |= {"limit": terms.limit, "file": path, "evidence": terms.evidence}
     try:
+        facts["timestamp"] = _beside(path)
         data = _small(path)
         if data is not None:
-            return verify(data, **facts)
+            envelope, inside = xades_t.split(data) or (data, None)
+            return verify(envelope, **(facts | ({"timestamp": inside} if inside else {})))
         with files.seekable(Path(path), terms.limit) as file:
-            return verify_file(file, **facts)
+            return _large(file, facts)
     except OSError as error:
         return error
+
+
+def _large(file: BinaryIO, facts: dict[str, Any]) -> Report:
+    """The report about a large one; of a copy with a token inside, about the envelope in it."""
+    found = xades_t.find(file.read(HEAD))
+    if found is None:
+        return verify_file(file, **facts)
+    begin, end, token = found
+    with tempfile.TemporaryFile() as envelope:
+        file.seek(0)
+        envelope.write(file.read(begin))
+        file.seek(end)
+        shutil.copyfileobj(file, envelope)
+        return verify_file(envelope, **(facts | {"timestamp": token}))
+
+
+def _beside(path: str) -> bytes | None:
+    """The stamp that lies beside an envelope, under its name and an ending; None if there is none.
+    One that cannot be read is told as malformed."""
+    for ending in ENDINGS_BESIDE:
+        if os.path.exists(path + ending):  # noqa: PTH110  # for a million of them
+            try:
+                return files.read_bounded(Path(path + ending), STAMP_MAX)
+            except OSError:
+                return b""
+    return None
 
 
 def _small(path: str) -> bytes | None:

@@ -87,6 +87,17 @@ def verify(
             ),
         ),
     ] = "",
+    tsa_trust: Annotated[
+        Path | None,
+        typer.Option(
+            "--tsa-trust",
+            metavar="PEM|DIR",
+            help=say(
+                "chứng thư gốc của máy chủ dấu thời gian (mặc định: như --trust)",
+                "anchors of timestamping authorities (default: those of --trust)",
+            ),
+        ),
+    ] = None,
     limit: options.LimitBytes = LARGE_MAX,
     jobs: Annotated[
         int,
@@ -121,6 +132,8 @@ def verify(
             show.note(say(f"--trust bỏ qua: {one}", f"--trust ignores: {one}"))
         for one in left_out:
             show.note(say(f"--evidence bỏ qua: {one}", f"--evidence ignores: {one}"))
+    if tsa_trust is not None:
+        anchors = anchors.with_authorities(load_trust(tsa_trust)[0])
     binding = TomlDirectory.load(directory) if directory else None
     inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, PdfJudge(anchors, time))
     if any(map(bundles.is_bundle, paths)):

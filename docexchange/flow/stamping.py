@@ -21,6 +21,7 @@ import structlog
 
 from envelopes.evidence.stamp import imprint_of, stamped_of, stamps
 from keys.timestamp import Request, TimestampRefused, Token, token_of, verify
+from keys.trust import Trust
 
 from ..core.errors import Deferred, NotFound
 from ..core.ports import Store
@@ -81,14 +82,16 @@ class Stamper:
             await world.store.stamp(Stamped(cursors), now)
             return
         leaves = list(given.values())
-        name, token, der = await self.ask(imprint_of(leaves), world=world, now=now)
+        name, token, der = await self.ask(
+            imprint_of(leaves), trust=world.trust.authorities, now=now
+        )
         made = tuple(zip(given, stamps(der, leaves), strict=True))
         await world.store.stamp(Stamped(cursors, made, name, token.gen_time), now)
         log.info("stamped", envelopes=len(made), authority=name, gen_time=str(token.gen_time))
 
-    async def ask(self, imprint: bytes, *, world: World, now: datetime) -> tuple[str, Token, bytes]:
+    async def ask(self, imprint: bytes, *, trust: Trust, now: datetime) -> tuple[str, Token, bytes]:
         """A verified token over an imprint, from the first authority that gives one: its name,
-        what the token says, and the token.
+        what the token says, and the token. `trust`: anchors for timestamps.
 
         Raises:
             Deferred: none did; the text says why for each.
@@ -101,7 +104,7 @@ class Stamper:
                 der = token_of(await authority.ask(request.to_der()))
                 token = verify(
                     der,
-                    trust=world.trust.authorities,
+                    trust=trust,
                     imprint=imprint,
                     nonce=request.nonce,
                     policies=self.settings.policies,
