@@ -34,7 +34,7 @@ ENDINGS = (".edxml", ".xml")
 BATCH = 50  # files that a process judges before it answers; an answer costs about one file
 AHEAD = 4  # batches for each process that are judged or wait to be taken
 FEW = 2 * BATCH  # files that one process judges before others have started
-HEAD = 16 * 1024 * 1024  # bytes in which a signature ends, whatever stands before it
+HEAD = 4 * 1024 * 1024  # bytes in which a signature ends; 5,000 recipients before it have 2
 IN_MEMORY = 1024 * 1024  # bytes; a larger file is judged where it lies, in constant memory
 
 
