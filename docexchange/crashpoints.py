@@ -46,6 +46,10 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "evidence": ("keep_evidence", "wake_held"),
     "uploads": ("keep_upload", "drop_upload"),
     "stamping": ("stamp",),
+    "operator": (
+        *("hold_back", "let_go", "retry", "replay", "ask_cancel", "probe", "discard", "reopen"),
+        *("hold_destination", "release_destination", "retry_destination"),
+    ),
     "keeper": ("sweep", "sweep_orphans", "expire_signings", "note"),
 }
 LANES = tuple(lane.value for lane in Lane)

@@ -207,6 +207,7 @@ class Daemon:
             self.pulse.beat("keeper")
             self.crash("before:round")
             try:
+                self.sender.obey()
                 await keeper.keep(world=self.world, now=self.clock.now())
                 if round_ % TIDY_EVERY == 0:
                     await keeper.tidy(world=self.world, now=self.clock.now())

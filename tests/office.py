@@ -61,8 +61,10 @@ class Office:
         return Ran(code, captured.out, captured.err)
 
     def play(self, story: Coroutine[Any, Any, Any]) -> Any:
-        """Let the nodes do something."""
-        return asyncio.run(story)
+        """Let the nodes do something; what they log is no output of a command."""
+        result = asyncio.run(story)
+        self._capsys.readouterr()
+        return result
 
     def settle(self) -> None:
         """Let the nodes exchange what there is."""

@@ -115,6 +115,7 @@ class Node:
         """Do what there is to do now; a crash ends it and restarts the node."""
         theatre = self._theatre
         try:
+            self.sender.obey()
             await keeper.keep(world=self.world, now=theatre.clock.now())
             while self.sender.pump(theatre.clock.now()) or self.sender.unfinished:
                 await self.sender.drain()

@@ -26,6 +26,8 @@ NOUNS = (
     "status",
     "recall",
     "track",
+    "queue",
+    "dead",
     "inbox",
     "quarantine",
     "receipts",

@@ -55,15 +55,10 @@ def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) 
     if delivery.recall:
         return words.recall(delivery.recall)
     again = _when(delivery.next_try, now)
-    if delivery.held:
+    if delivery.held and delivery.state in (State.QUEUED, State.SENT):
         return say(f"tạm giữ: {delivery.held}", f"on hold: {delivery.held}")
     if delivery.state is State.UNDELIVERABLE:
-        known = _REASONS.get(delivery.reason)
-        return (
-            say(*known)
-            if known
-            else say(f"bị từ chối: {delivery.reason}", f"refused: {delivery.reason}")
-        )
+        return given_up(delivery.reason)
     if delivery.code_conflict:
         return say(
             "bên nhận báo từ chối (02) sau khi đã tiếp nhận: cần hỏi lại bên nhận",
@@ -101,6 +96,13 @@ def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) 
         note = delivery.history[-1].note
         return say(f"lý do: {note}", f"reason: {note}") if note else ""
     return ""
+
+
+def given_up(reason: str) -> str:
+    """Why a delivery is undeliverable."""
+    if reason in _REASONS:
+        return say(*_REASONS[reason])
+    return say(f"bị từ chối: {reason}", f"refused: {reason}")
 
 
 def _when(time: datetime | None, now: datetime) -> str:
@@ -144,6 +146,11 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
     "recall": ("▲", "thu hồi", "recall"),
     "sealed": ("✖", "nội dung đã huỷ vì thu hồi", "content destroyed, it was recalled"),
     "released": ("●", "cho gửi lại", "released"),
+    "held_back": ("■", "giữ lại", "held back"),
+    "let_go": ("●", "thả ra", "let go"),
+    "retried": ("●", "cho gửi ngay", "made due now"),
+    "replayed": ("●", "cho gửi lại sau khi hết hạn", "sent anew after it was given up"),
+    "cancel_asked": ("■", "đề nghị huỷ gửi", "asked to be cancelled"),
 }
 
 _UNKNOWN = (

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from ..config import Config
     from ..edges.store import SqlStore
 
-Output = Annotated[
-    Path,
-    typer.Option("-o", "--output", metavar=say("TỆP", "FILE"), help=say("tệp ghi ra", "file")),
-]
 Organ = Annotated[
     str,
     typer.Option(
@@ -160,7 +156,9 @@ def _print_broken(line: int, why: str, *, as_json: bool) -> None:
     show.out(show.paint(f"{say('HỎNG', 'BROKEN')} · {why}", "bad"))
 
 
-def export(output: Output, force: options.Force = False, as_json: options.Json = False) -> None:
+def export(
+    output: options.File, force: options.Force = False, as_json: options.Json = False
+) -> None:
     """Write hash and line, line by line, checked on the way."""
     from envelopes.evidence.journal import Follower, as_file_line
 
@@ -177,7 +175,7 @@ def export(output: Output, force: options.Force = False, as_json: options.Json =
 
 
 def checkpoint(
-    output: Output,
+    output: options.File,
     organ: Organ = "",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -208,7 +206,7 @@ def checkpoint(
 
 def prove(
     ref: options.Ref,
-    output: Output,
+    output: options.File,
     organ: Organ = "",
     force: options.Force = False,
     as_json: options.Json = False,

@@ -36,12 +36,6 @@ KeyFile = Annotated[
         "--key", metavar=say("TỆP", "FILE"), help=say("khoá riêng, PEM", "private key, PEM")
     ),
 ]
-Output = Annotated[
-    Path,
-    typer.Option(
-        "-o", "--output", metavar=say("TỆP", "FILE"), help=say("tệp ghi ra", "file to write")
-    ),
-]
 
 
 def register(group: typer.Typer) -> None:
@@ -70,7 +64,7 @@ def register(group: typer.Typer) -> None:
 
 
 def generate(
-    output: Output,
+    output: options.File,
     kind: Annotated[
         KeyKind,
         typer.Option("--type", metavar="|".join(KeyKind), help=say("loại khoá", "kind of the key")),
@@ -149,7 +143,7 @@ def request(
             help=say("tên cơ quan (O, CN)", "name of the organ (O, CN)"),
         ),
     ],
-    output: Output,
+    output: options.File,
     common_name: Annotated[
         str, typer.Option("--cn", metavar="CN", help=say("CN, nếu khác tên", "CN, if another"))
     ] = "",

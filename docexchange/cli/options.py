@@ -56,6 +56,12 @@ LimitBytes = Annotated[
         help=say("không đọc quá số byte này của một tệp", "read no more bytes of a file than this"),
     ),
 ]
+File = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", metavar=say("TỆP", "FILE"), help=say("tệp ghi ra", "file to write")
+    ),
+]
 Folder = Annotated[
     Path,
     typer.Option(

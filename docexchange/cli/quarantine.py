@@ -1,20 +1,27 @@
 """`quarantine list|show`: the envelopes that were not believed, kept for a person.
 
-What they say of themselves (sender, DocumentId) is proven by nothing, and is shown as such.
+What they say of themselves (sender, DocumentId) is proven by nothing, and is shown as such. What a
+person decides about them is in `quarantine_orders`.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from . import options, session, show, words
+from . import options, quarantine_orders, session, show, words
 from .words import say, spoken
 
 if TYPE_CHECKING:
     from ..core.model import KeptView
+
+_STATES = {
+    "held": ("TẠM GIỮ", "HELD"),
+    "quarantined": ("CÁCH LY", "QUARANTINED"),
+    "settled": ("ĐÃ GIẢI QUYẾT", "SETTLED"),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +42,28 @@ def register(app: typer.Typer) -> None:
         show_kept,
         "Một gói tin bị cách ly: vì sao, hỏng ở bước nào.",
         "One quarantined envelope: why, and the step that failed.",
+    )
+    options.add(
+        group,
+        "export",
+        quarantine_orders.export,
+        "Ghi gói tin bị cách ly ra tệp, đúng từng byte. Chưa được kiểm chứng: đừng mở để dùng.",
+        "Write a quarantined envelope to a file, byte for byte. Nothing in it is proven.",
+    )
+    options.add(
+        group,
+        "recheck",
+        quarantine_orders.recheck,
+        "Kiểm tra lại ngay, khi đã sửa danh mục, thêm chứng thư gốc hoặc CRL. Đạt thì vào hộp đến.",
+        "Judge it again now, when the directory, the anchors or the evidence were put right. What "
+        "passes goes to the inbox.",
+    )
+    options.add(
+        group,
+        "discard",
+        quarantine_orders.discard,
+        "Bỏ hẳn: xoá nội dung, giữ mã băm và báo cáo.",
+        "Drop it for good: its content goes, its digest and report stay.",
     )
     app.add_typer(group, name="quarantine")
 
@@ -77,15 +106,7 @@ def _state(view: KeptView) -> str:
 
 
 def show_kept(
-    ref: Annotated[
-        str,
-        typer.Argument(
-            metavar=say("SỐ", "NO."),
-            help=say(
-                "số trong danh sách, hoặc phần đầu SHA-256", "number, or start of the SHA-256"
-            ),
-        ),
-    ],
+    ref: quarantine_orders.KeptRef,
     as_json: options.Json = False,
 ) -> None:
     """Show one kept envelope."""
@@ -95,8 +116,8 @@ def show_kept(
     if as_json:
         show.emit("quarantine-show", {**_json(view), "report": report})
         return
-    state = say("TẠM GIỮ", "HELD") if view.held else say("CÁCH LY", "QUARANTINED")
-    show.out(show.paint(f"{view.kept_id} · {state} · {words.reason(view.reason)}", "bold"))
+    state = _STATES[quarantine_orders.state_of(view)]
+    show.out(show.paint(f"{view.kept_id} · {say(*state)} · {words.reason(view.reason)}", "bold"))
     unproven = say(" (tự khai, chưa chứng minh)", " (claimed, proven by nothing)")
     show.facts(
         [
@@ -156,7 +177,8 @@ def _print_checks(report: dict[str, Any]) -> None:
 def _json(view: KeptView) -> dict[str, Any]:
     return {
         "number": view.kept_id,
-        "state": "held" if view.held else "quarantined",
+        "state": quarantine_orders.state_of(view),
+        "outcome": view.outcome or None,
         "organ": view.organ or None,
         "reason": view.reason,
         "detail": view.detail,

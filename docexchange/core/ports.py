@@ -16,6 +16,7 @@ from .model import (
     Arrival,
     ArrivalView,
     Content,
+    DestinationHold,
     DocumentView,
     Due,
     Gathered,
@@ -269,6 +270,10 @@ class Store(Protocol):
 
     def pauses(self) -> Sequence[Pause]:
         """All destinations that are paused, longest first."""
+        ...
+
+    def holds(self) -> Sequence[DestinationHold]:
+        """Destinations that a person holds back."""
         ...
 
     def blob(self, sha256: str) -> bytes:

@@ -7,7 +7,7 @@ store, so that it can be seen and outlives a restart.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -62,6 +62,22 @@ class Destinations:
         self._in_hand: defaultdict[Key, set[int]] = defaultdict(set)
         self._large: Counter[Key] = Counter()
         self._lanes: dict[Lane, int] = dict.fromkeys(Lane, 0)
+        self._held: frozenset[str] = frozenset()
+
+    def obey(self, held: Collection[str], pauses: Sequence[Pause]) -> None:
+        """Do what a person decided beside us: let nothing leave for the destinations `held`, and
+        probe at once what they want probed. A pause that the store holds as it was before our last
+        probe says nothing: only the same one, with an earlier probe, does."""
+        self._held = frozenset(held)
+        for pause in pauses:
+            if not pause.organ:
+                self._axis = _sooner(self._axis, pause)
+            elif key := self._known(pause):
+                self._paces[key] = _sooner(self._paces[key], pause)
+
+    def _known(self, pause: Pause) -> tuple[Lane, str] | None:
+        key = Lane(pause.lane), pause.organ
+        return key if key in self._paces else None
 
     def restore(self, pauses: Sequence[Pause]) -> None:
         """Go on where the last process ended: what was paused stays so until its probe; the axis
@@ -81,6 +97,8 @@ class Destinations:
 
     def room(self, lane: Lane, organ: str, turn: Turn, now: datetime) -> int:
         """Publishes that may start for one destination now, as far as it is concerned."""
+        if organ in self._held:
+            return 0
         pace = self._pace((lane, organ))
         in_hand = self.in_hand(lane, organ)
         fair = pacing.share(self._window - self._lanes[lane], in_hand)
@@ -177,6 +195,13 @@ class Destinations:
 
     def _pace(self, key: Key) -> Pace:
         return self._paces.get(key) or pacing.begin(self._one, self._axis.resumed_at)
+
+
+def _sooner(pace: Pace, pause: Pause) -> Pace:
+    """The same pause, probed when its row says, if that is sooner."""
+    if pace.probe_at is None or pace.probes != pause.probes or pause.probe_at >= pace.probe_at:
+        return pace
+    return replace(pace, probe_at=pause.probe_at)
 
 
 def _paused(key: Key, before: Pace, pace: Pace) -> list[Change]:

@@ -243,6 +243,7 @@ class Sender:
         self._tasks: dict[int, tuple[Due, asyncio.Task[None]]] = {}
         self._destinations = Destinations(world.spread, window)
         self._destinations.restore(world.store.pauses())
+        self.obey()
         self._after: dict[tuple[Lane, Turn], str] = {}
         self._turns = tuple(Turn)
         self._large = asyncio.Lock()  # one batch of parts in memory, whoever's
@@ -251,6 +252,12 @@ class Sender:
     def heard(self, organ: str) -> None:
         """A receipt of an organ came: it is not silent."""
         self._destinations.heard(organ)
+
+    def obey(self) -> None:
+        """Take over what a person decided about destinations, beside this process. Raises
+        StoreError."""
+        store = self._world.store
+        self._destinations.obey({hold.organ for hold in store.holds()}, store.pauses())
 
     def pump(self, now: datetime) -> int:
         """Start publishing what is due; returns how many were started.

@@ -92,6 +92,13 @@ ROWS: dict[str, tuple[str, list[str]]] = {
         "a wrong endpoint put right: queued items take it",
         [f"{PEERS}::test_peer_failure_18_"],
     ),
+    "peer failure 19": (
+        "cancelled while its publish is on its way: recalled after all, or it never left",
+        [
+            f"{J}/test_recalls.py::test_cancelled_while_it_was_on_its_way_is_recalled_after_all",
+            "tests/docexchange/cli/test_queue.py::test_what_left_can_only_be_recalled",
+        ],
+    ),
     "peer failure 20": (
         # The test takes 64 MiB; 1 GiB in `deploy/bench --only parts`, as a goal.
         "an attachment far larger than the memory allowed, both directions",
@@ -224,7 +231,6 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     ),
 }
 WAITING = {
-    "peer failure 19": "`queue cancel`",
     "catalogue E4": "live TLS",
     # A deleted queue: tests/live/test_alarms.py::test_e10_. A policy that changed, a queue that
     # another took: the heartbeat.

@@ -6,6 +6,7 @@ from .content import Content, Gathered, InStore, Part
 from .evidence import KeptEvidence
 from .journal import JournalLine, Snapshot
 from .mailroom import MailroomMessage, Origin, Outgoing, SetAside
+from .operating import DestinationHold, Order, QueueLine, ShapeLine
 from .receiving import (
     Acceptance,
     Arrival,
@@ -40,6 +41,7 @@ __all__ = [
     "Content",
     "Deadline",
     "DeliveryView",
+    "DestinationHold",
     "DocumentView",
     "Due",
     "Gathered",
@@ -51,16 +53,19 @@ __all__ = [
     "KeptView",
     "MailroomMessage",
     "OpenRecall",
+    "Order",
     "Origin",
     "Outgoing",
     "Part",
     "Pause",
     "Pending",
     "PendingView",
+    "QueueLine",
     "RecallStanding",
     "Receipt",
     "ReceiptOutcome",
     "SetAside",
+    "ShapeLine",
     "SigningOutcome",
     "Snapshot",
     "StatusLine",

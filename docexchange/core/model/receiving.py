@@ -201,7 +201,8 @@ class ArrivalView:
 
 @dataclass(frozen=True, slots=True)
 class KeptView:
-    """What a person is shown of a held or quarantined envelope."""
+    """What a person is shown of a held or quarantined envelope; `outcome` is what became of it,
+    "" while it waits."""
 
     kept_id: int
     organ: str
@@ -215,4 +216,5 @@ class KeptView:
     kept_at: datetime
     copies: int
     held: bool
+    outcome: str = ""
     report: str = ""

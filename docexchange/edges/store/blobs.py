@@ -200,11 +200,25 @@ def forget(transaction: Transaction, sha256: str) -> bool:
     """Drop a content that no row links any more; False when one does."""
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
-    if known is None or any(connection.rows(one, blob_id=known["id"]) for one in _LINKED):
+    if known is None or _is_linked(connection, known["id"]):
         return False
     connection.run(_DROP_PARTS, blob_id=known["id"])
     connection.run(_DROP, blob_id=known["id"])
     return True
+
+
+def forget_in_steps(transaction: Transaction, sha256: str, now: datetime) -> None:
+    """The same for content of any size: a large one goes row by row later (`parts.sweep`)."""
+    connection = transaction.connection
+    known = connection.one(_FIND, sha256=sha256)
+    if known is None or not groups.is_many_rows(connection, known["id"]):
+        forget(transaction, sha256)
+    elif not _is_linked(connection, known["id"]):
+        groups.condemn(transaction, known["id"], now)
+
+
+def _is_linked(connection: Connection, number: int) -> bool:
+    return any(connection.rows(one, blob_id=number) for one in _LINKED)
 
 
 def tombstone(transaction: Transaction, sha256: str, size: int, at: datetime) -> int:

@@ -183,7 +183,7 @@ def move(
     begun = openwork.step(row["kind"], row["state"], new.state)
     transaction.count(row["from_organ"], begun, row["size"])
     if row["kind"] == Kind.DOCUMENT:
-        _announce(transaction, row, new, now, passed)
+        announce(transaction, row, new, now, passed)
     elif row["answers"] is not None and row["state"] == State.QUEUED:
         let_next_go(transaction, row["answers"])
 
@@ -267,7 +267,7 @@ def _warn(
         detail=new.last_error,
         until=rfc3339(new.lifetime_ends) if new.lifetime_ends else None,
     )
-    _announce(transaction, row, new, now, passed)
+    announce(transaction, row, new, now, passed)
 
 
 def snapshot(
@@ -301,9 +301,14 @@ def snapshot(
     return subject, recipient, {each["state"]: each["count"] for each in counts}
 
 
-def _announce(
-    transaction: Transaction, row: Row, new: Standing, now: datetime, passed: Passed | None
+def announce(
+    transaction: Transaction,
+    row: Row,
+    new: Standing,
+    now: datetime,
+    passed: Passed | None = None,
 ) -> None:
+    """Tell the sender's mailroom how a delivery stands now; `row` is as it was before."""
     vhost = transaction.node.mailroom_of(row["from_organ"])
     if vhost is None:
         return

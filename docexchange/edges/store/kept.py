@@ -6,6 +6,8 @@ keeps its digest, its report and its first 64 KiB.
 
     held -> held | quarantined | settled        quarantined -> held | quarantined | settled
 
+A person may discard one (its content goes, its row and report stay) or have it judged again.
+
 Of a state secret no content is kept: its row links the empty content. Bytes that were kept before
 anybody could read them go when they turn out to be one.
 """
@@ -19,13 +21,14 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select, update
 
-from ...core.errors import ContentDamaged, NotFound
-from ...core.model import Content, InStore, Kept, Submission
+from ...core.errors import Conflict, ContentDamaged, NotFound
+from ...core.model import Content, InStore, Kept, Order, Submission
 from . import blobs, streams, submissions, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .transaction import Transaction
 
 HELD, QUARANTINED, SETTLED = "held", "quarantined", "settled"
+DISCARDED = "discarded"  # outcome of a settled one
 NOTHING = hashlib.sha256(b"").hexdigest()  # under which the empty content lies
 BEYOND_QUOTA = 64 * 1024  # bytes kept of an envelope when its connection's quota is used up
 
@@ -86,7 +89,7 @@ def quarantine(transaction: Transaction, kept: Kept, answer: Submission | None, 
             _drop_content(transaction, row, kept)
     if new:
         _note(transaction, QUARANTINED, kept)
-        if answer is not None:
+        if answer is not None and (row is None or row["outcome"] != QUARANTINED):
             submissions.queue(transaction, answer, None)
     return new
 
@@ -157,6 +160,61 @@ def settle(transaction: Transaction, kept_id: int, now: datetime, outcome: str) 
         _settle(transaction, row, outcome)
         facts = {"kept": kept_id, "organ": row["organ"], "outcome": outcome}
         transaction.note(SETTLED, row["sha256"], now, **facts)
+
+
+def discard(transaction: Transaction, kept_id: int, order: Order, now: datetime) -> None:
+    """Take one off the list for good and drop its content; its row, digest and report stay.
+
+    Raises:
+        Conflict: it was settled meanwhile; nothing was changed.
+    """
+    row = _unsettled(transaction, kept_id)
+    _settle(transaction, row, DISCARDED)
+    facts = {"kept": kept_id, "organ": row["organ"], "by": order.by, "detail": order.reason}
+    transaction.note(DISCARDED, row["sha256"], now, **facts)
+    if row["blob"] == NOTHING:
+        return
+    blobs.put(transaction, NOTHING, b"", now)
+    transaction.connection.run(_LINK, kept_id=kept_id, link=NOTHING)
+    blobs.forget_in_steps(transaction, row["blob"], now)
+
+
+def reopen(transaction: Transaction, kept_id: int, order: Order, now: datetime) -> None:
+    """Have a quarantined one judged again: it counts as held, and is due.
+
+    Raises:
+        Conflict: it was settled meanwhile, or only its beginning was kept; nothing was changed.
+    """
+    row = _unsettled(transaction, kept_id)
+    if row["truncated"]:
+        raise Conflict(
+            f"only the beginning of {kept_id} was kept: it cannot be judged; ask for a new copy",
+            f"số {kept_id} chỉ còn phần đầu, không thể kiểm tra lại; hãy đề nghị gửi lại",
+        )
+    verdict = {name: row[name] for name in ("reason", "detail", "report", "copies")}
+    connection = transaction.connection
+    connection.run(_JUDGE_AGAIN, kept_id=kept_id, state=HELD, recheck_at=micros(now), **verdict)
+    connection.run(_SETTLE, kept_id=kept_id, state=HELD, outcome=QUARANTINED)
+    facts = {"kept": kept_id, "organ": row["organ"], "by": order.by, "detail": order.reason}
+    transaction.note("recheck_asked", row["sha256"], now, **facts)
+
+
+def _unsettled(transaction: Transaction, kept_id: int) -> Row:
+    row = transaction.connection.one(_BY_ID, kept_id=kept_id)
+    if row is None or row["state"] == SETTLED:
+        raise Conflict(
+            f"{kept_id} waits for nobody: it was settled",
+            f"số {kept_id} đã được giải quyết, không còn chờ ai",
+        )
+    return row
+
+
+def content_of(connection: Connection, kept_id: int) -> tuple[str, bool]:
+    """(digest under which its content lies, whether that is less than came). Raises NotFound."""
+    row = connection.one(_BY_ID, kept_id=kept_id)
+    if row is None:
+        raise NotFound(f"no kept envelope {kept_id}")
+    return row["blob"], bool(row["truncated"])
 
 
 def resolve(transaction: Transaction, organ: str, sha256: str, outcome: str) -> int | None:

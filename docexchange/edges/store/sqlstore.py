@@ -6,7 +6,7 @@ was committed. This file only opens, closes and passes on; each noun has its own
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
     handover uploads evidence blobs damage streams parts journal forgetting views naming openwork
-    stamping
+    stamping operating queue (the last two behind `operator`)
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -32,6 +32,7 @@ from ...core.model import (
     Arrival,
     ArrivalView,
     Content,
+    DestinationHold,
     DocumentView,
     Due,
     Gathered,
@@ -74,6 +75,7 @@ from . import (
     journal,
     lanes,
     openwork,
+    operating,
     parked,
     parts,
     pauses,
@@ -91,6 +93,7 @@ from . import (
 )
 from .database import BUSY_MS, DAEMON_BUSY_MS, Connection
 from .migrations import bring_up
+from .operator import Operator
 from .storelock import StoreLock
 from .transaction import Node, Transaction
 from .writer import AGAIN_S, WINDOW, Writer
@@ -249,6 +252,14 @@ class SqlStore:
 
     def pauses(self) -> Sequence[Pause]:
         return pauses.every(self._reader)
+
+    def holds(self) -> Sequence[DestinationHold]:
+        return operating.holds(self._reader)
+
+    @property
+    def operator(self) -> Operator:
+        """The store as the person who runs the node uses it."""
+        return Operator(self._writer, lambda: self._reader)
 
     def blob(self, sha256: str) -> bytes:
         return self._fresh.take(sha256) or blobs.read(self._reader, sha256)

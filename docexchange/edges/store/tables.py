@@ -231,6 +231,11 @@ Index("deliveries_deadline", deliveries.c.deadline, sqlite_where=ALIVE)
 Index("deliveries_of", deliveries.c.submission_id, deliveries.c.state)
 Index("deliveries_to", deliveries.c.submission_id, deliveries.c.to_organ)
 Index("deliveries_answer", deliveries.c.answers, deliveries.c.state, sqlite_where=ANSWER)
+# Few at any time, so these cost nothing: what a person holds back, and what could not be delivered.
+HELD_BACK = deliveries.c.held != word("")
+DEAD = and_(deliveries.c.state == word("undeliverable"), _document)
+Index("deliveries_held", deliveries.c.to_organ, deliveries.c.id, sqlite_where=HELD_BACK)
+Index("deliveries_dead", deliveries.c.id, sqlite_where=DEAD)
 
 # Destinations that get nothing but probes for now; "", "" is the whole axis.
 pauses = Table(
@@ -241,6 +246,16 @@ pauses = Table(
     _int("since"),
     _int("probe_at"),
     _int("probes"),
+    _text("why"),
+)
+
+# Destinations that a person holds back, on all lanes.
+holds = Table(
+    "holds",
+    metadata,
+    Column("organ", Text, primary_key=True),
+    _int("since"),
+    _text("who"),
     _text("why"),
 )
 

@@ -34,7 +34,7 @@ _needs_attention = exists().where(
     _d.c.submission_id == _s.c.id,
     or_(
         _d.c.state == tables.word(State.UNDELIVERABLE),
-        _d.c.held != tables.word(""),
+        tables.HELD_BACK & _d.c.state.in_([tables.word(State.QUEUED), tables.word(State.SENT)]),
         _d.c.code == StatusCode.REJECTED.value,
         _d.c.code == StatusCode.CHANGE_REFUSED.value,
         _d.c.code_conflict == 1,
@@ -279,5 +279,6 @@ def _kept(row: Row, report: str | None = None) -> KeptView:
         kept_at=moment(row["kept_at"]),
         copies=row["copies"],
         held=row["state"] == HELD,
+        outcome=row["outcome"] if row["state"] == SETTLED else "",
         report=row["report"] if report is None else report,
     )

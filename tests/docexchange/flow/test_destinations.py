@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -117,3 +118,45 @@ def test_after_a_restart_the_axis_is_tried_at_once() -> None:
     assert known.free(Lane.NORMAL, NOW) == 1
     known.confirmed(due(), NOW)
     assert known.free(Lane.NORMAL, NOW) == 8
+
+
+# -- what a person decides beside us -------------------------------------------------------------
+
+
+def test_a_held_destination_gets_nothing_until_it_is_released() -> None:
+    known = made()
+    known.obey({"H13"}, [])
+    assert [known.room(lane, "H13", turn, NOW) for lane in Lane for turn in Turn] == [0] * 6
+    assert known.room(Lane.NORMAL, "H01", Turn.FRESH, NOW) > 0
+    known.obey(set(), [])
+    assert known.room(Lane.NORMAL, "H13", Turn.FRESH, NOW) > 0
+
+
+def test_a_held_destination_gets_no_probe_either() -> None:
+    known = made()
+    fail(known, FULL)
+    known.obey({"H13"}, [])
+    assert known.room(Lane.NORMAL, "H13", Turn.FRESH, NOW + MINUTE) == 0
+
+
+def test_a_pause_is_probed_when_a_person_wants_it() -> None:
+    known = made()
+    [pause] = fail(known, FULL)
+    assert isinstance(pause, Pause)
+    known.obey(set(), [replace(pause, probe_at=NOW)])
+    assert known.room(Lane.NORMAL, "H13", Turn.FRESH, NOW) == 1
+    fail(known, AWAY, organ="H01")
+    known.obey(set(), [Pause("", "", NOW, NOW, 0, "away")])
+    assert known.free(Lane.URGENT, NOW) == 1
+
+
+def test_a_row_of_before_our_last_probe_says_nothing() -> None:
+    known = made()
+    [pause] = fail(known, FULL)
+    known.started(due())
+    known.failed(due(), FULL, NOW + MINUTE)  # its probe: the row is written a moment later
+    known.ended(due())
+    assert isinstance(pause, Pause)
+    known.obey(set(), [pause, replace(pause, organ="H77")])
+    assert known.room(Lane.NORMAL, "H13", Turn.FRESH, NOW + MINUTE) == 0
+    assert known.room(Lane.NORMAL, "H77", Turn.FRESH, NOW) > 0

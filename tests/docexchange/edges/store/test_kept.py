@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from docexchange.core.errors import Ambiguous, NotFound
+from docexchange.core.errors import Ambiguous, Conflict, NotFound
+from docexchange.core.model import Order
 from docexchange.core.schedule import Lane
 from docexchange.edges.store import SqlStore
 from docexchange.edges.store.kept import BEYOND_QUOTA
 from tests.records import MINUTE, NOW, digest, due, kept, open_store, status
 
 SOON = NOW + 5 * MINUTE
+ORDER = Order("an.nguyen", "xong")
 
 
 async def test_quarantine_keeps_bytes_report_and_answer(store: SqlStore) -> None:
@@ -191,3 +194,61 @@ async def test_bytes_that_turn_out_to_be_a_secret_go(store: SqlStore) -> None:
     await store.quarantine(secret, None)  # a third copy finds nothing to drop
     assert store.kept("1").copies == 3
     assert store.held_due(SOON, 10) == []
+
+
+# -- what a person decides ---------------------------------------------------------------------
+
+
+async def test_a_discarded_one_keeps_its_row_and_loses_its_content(store: SqlStore) -> None:
+    await store.quarantine(kept(), None)
+    await store.operator.discard(1, ORDER, SOON)
+    assert store.kept_list() == []
+    view = store.kept("1")
+    assert (view.outcome, view.report, view.sha256) == ("discarded", "{}", kept().sha256)
+    assert store.operator.content_of(1) == (hashlib.sha256(b"").hexdigest(), True)
+    assert store._reader._raw.execute("SELECT count(*) FROM chunks").fetchone()[0] == 1
+    with pytest.raises(Conflict, match="it was settled"):
+        await store.operator.discard(1, ORDER, SOON)
+
+
+async def test_what_another_organ_keeps_of_the_same_bytes_stays(store: SqlStore) -> None:
+    await store.quarantine(kept(), None)
+    await store.quarantine(kept(organ="H06"), None)
+    await store.operator.discard(1, ORDER, SOON)
+    assert store.blob(kept().sha256) == kept().data
+
+
+async def test_discarding_gives_the_quota_back(folder: Path) -> None:
+    with open_store(folder, quarantine_quota=2 * BEYOND_QUOTA) as store:
+        await store.quarantine(kept(data=b"a" * 2 * BEYOND_QUOTA), None)
+        await store.operator.discard(1, ORDER, SOON)
+        await store.quarantine(kept(data=b"b" * 2 * BEYOND_QUOTA), None)
+        assert store.operator.content_of(2)[1] is False
+
+
+async def test_a_reopened_one_is_due_and_answered_no_second_time(store: SqlStore) -> None:
+    await store.quarantine(kept(), status("Q1", "02"))
+    await store.operator.reopen(1, ORDER, SOON)
+    assert store.held_due(SOON, 10) == [(1, "H05", kept().data, NOW, "node-H13")]
+    await store.quarantine(kept(kept_at=SOON), status("Q2", "02"))
+    assert store.kept("1").held is False
+    assert len(due(store, Lane.RECEIPTS)) == 1
+    await store.operator.reopen(1, ORDER, SOON)
+    await store.settle(1, SOON, "accepted")
+    assert store.kept("1").outcome == "accepted"
+    with pytest.raises(Conflict, match="it was settled"):
+        await store.operator.reopen(1, ORDER, SOON)
+
+
+async def test_of_a_beginning_nothing_can_be_judged_again(folder: Path) -> None:
+    with open_store(folder, quarantine_quota=0) as store:
+        await store.quarantine(kept(data=b"a" * 2 * BEYOND_QUOTA), None)
+        assert store.operator.content_of(1)[1] is True
+        with pytest.raises(Conflict, match="only the beginning of 1 was kept"):
+            await store.operator.reopen(1, ORDER, SOON)
+        assert store.kept("1").held is False
+
+
+def test_nobody_kept_that(store: SqlStore) -> None:
+    with pytest.raises(NotFound):
+        store.operator.content_of(7)

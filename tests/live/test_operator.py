@@ -1,0 +1,59 @@
+"""A person decides beside a running daemon, on a real broker: it obeys without being restarted."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from docexchange.demo.play import SAMPLE
+from docexchange.demo.playground import Playground
+from docexchange.demo.rabbitmq import find_server
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+LIMIT = 30  # seconds for one step
+WHY = ("--reason", "Bảo trì")
+
+
+async def send(place: Playground, number: int) -> str:
+    code, out, err = await place.command(
+        *("H05", "send", str(SAMPLE), "--from", "H05", "--to", "H01,H13"),
+        *("--number", str(number), "--notation", "QĐ-UBND", "--subject", "Ban hành Quy chế"),
+    )
+    assert code == 0, err
+    return out.split()[0]
+
+
+async def states(place: Playground, ref: str) -> dict[str, str]:
+    shown = await place.ask("H05", "track", ref)
+    return {one["organ"]: one["state"] for one in shown["deliveries"]}
+
+
+async def test_hold_and_release_of_a_destination_while_the_daemon_runs(tmp_path: Path) -> None:
+    if find_server() is None:
+        pytest.skip("no rabbitmq-server here")
+    place = Playground(tmp_path, "", "")
+    try:
+        await place.open()
+        for organ in ("H05", "H01", "H13"):
+            await place.start_node(organ)
+        await place.ask("H05", "queue", "hold", "--to", "H01", *WHY)
+        async with asyncio.timeout(LIMIT):
+            for number in count(1):  # until the daemon knows
+                ref = await send(place, number)
+                while (now := await states(place, ref))["H13"] != "acknowledged":
+                    pass
+                if now["H01"] == "queued":
+                    break
+        [line] = (await place.ask("H05", "queue", "list"))["deliveries"]
+        assert (line["tracking_id"], line["organ"], line["copies_sent"]) == (ref, "H01", 0)
+        await place.ask("H05", "queue", "release", "--to", "H01")
+        async with asyncio.timeout(LIMIT):
+            while (await states(place, ref))["H01"] != "acknowledged":
+                pass
+        assert (await place.ask("H05", "queue", "list"))["deliveries"] == []
+    finally:
+        await place.close()
