@@ -23,6 +23,7 @@ from .core.world import World
 from .crashpoints import CRASH_AT, Crash, CrashingKeyring, die_at
 from .edges import disk
 from .edges.directory import TomlDirectory
+from .edges.evidence import Collector
 from .edges.keyring import OrganKeyring, load_trust
 from .edges.pdfs import PdfRule
 from .edges.remotekeys import load_remote
@@ -90,7 +91,8 @@ def open_store(
 def build_world(
     config: Config, store: SqlStore, clock: Clock, *, crash: Crash | None = None
 ) -> World:
-    """Put together what the paths are given; `crash` gives the signers their crash points.
+    """Put together what the paths are given; `crash` gives the signers their crash points. Evidence
+    of revocation is not loaded: `collector` does that for who judges.
 
     Raises:
         ConfigError, PermissionRefused: of directory, keys or trust; the text names the file.
@@ -118,10 +120,15 @@ def build_world(
 
 def node_trust(config: Config) -> Trust:
     """The anchors of a node, for documents and for timestamps. Raises ConfigError."""
-    trust, _ = load_trust(config.trust)
+    trust, _ = load_trust(config.trust, config.revocation.policy)
     if config.timestamps.trust is None:
         return trust
     return trust.with_authorities(load_trust(config.timestamps.trust)[0])
+
+
+def collector(config: Config, store: SqlStore, world: World) -> Collector:
+    """What loads the revocation evidence of a node and keeps it fresh."""
+    return Collector(world.evidence, world.trust, store, config.revocation.rules)
 
 
 def authorities(config: Config) -> tuple[HttpAuthority, ...]:

@@ -10,28 +10,25 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from envelopes.codes.organ import problem
 from envelopes.large import LARGE_MAX
 
+from .config_evidence import RevocationConfig, TimestampConfig, revocation, timestamps
 from .core.admission import Backpressure
 from .core.errors import ConfigError
 from .core.policy import MOST_RECIPIENTS, Limits
 from .core.schedule import Schedule
-from .core.stamping import Stamping
 from .edges.files import read_private
 from .edges.keysource import SESSIONS, KeySource, PemKey, Pkcs12Key, Secret, TokenSource
 from .edges.tomlfile import Section, TomlFile
-from .edges.tsa import TIMEOUT as TSA_TIMEOUT
 
 LANGUAGES = ("vi", "en")
 NODE_FORM = r"[A-Za-z0-9_-]{1,64}"  # it becomes part of queue names
 VARIABLE_FORM = r"[A-Za-z_][A-Za-z0-9_]*"
 VHOST_FORM = r"[A-Za-z0-9._-]{1,128}"  # it becomes the path of an address
-OID_FORM = r"[0-2](\.(0|[1-9][0-9]*))+"
 STORE_FILE = "store.sqlite3"
 QUARANTINE_QUOTA = 2**30  # bytes; 1,000 envelopes of 1 MiB are more than a person looks through
 
@@ -104,23 +101,6 @@ class AxisConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class TimestampConfig:
-    """Timestamping authorities (TSA).
-
-    Args:
-        urls: addresses, in the order in which they are asked; () for none.
-        trust: PEM file or folder of their anchors; None: those of the node.
-        timeout: for one request.
-        stamping: how they are asked.
-    """
-
-    urls: tuple[str, ...] = ()
-    trust: Path | None = None
-    timeout: timedelta = TSA_TIMEOUT
-    stamping: Stamping = field(default_factory=Stamping)
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a node is told.
 
@@ -141,6 +121,7 @@ class Config:
             digest, report and the first 64 KiB of an envelope.
         crash_points: True lets the environment kill this process at named points (tests only).
         timestamps: who proves when a signature existed.
+        revocation: how the node learns which certificates were revoked.
     """
 
     path: Path
@@ -158,6 +139,7 @@ class Config:
     quarantine_quota: int
     crash_points: bool
     timestamps: TimestampConfig = field(default_factory=TimestampConfig)
+    revocation: RevocationConfig = field(default_factory=RevocationConfig)
 
     @property
     def store(self) -> Path:
@@ -223,7 +205,8 @@ def parse(file: TomlFile) -> Config:
         backpressure=_backpressure(top.section("backpressure")),
         quarantine_quota=bounds.whole("quarantine_quota", QUARANTINE_QUOTA, 0, 2**40),
         crash_points=test.flag("crash_points"),
-        timestamps=_timestamps(top.section("timestamps")),
+        timestamps=timestamps(top.section("timestamps")),
+        revocation=revocation(top.section("revocation")),
     )
     for section in (node, bounds, test, top):
         section.close()
@@ -434,47 +417,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _timestamps(section: Section) -> TimestampConfig:
-    usual = Stamping()
-    urls = section.texts("urls", "https://TSA/path", r"https?://.+")
-    for url in urls:
-        if _tsa_problem(url):
-            section.wrong(
-                "urls",
-                f"{url[:80]}: {_tsa_problem(url)}; write https://HOST/PATH or http://HOST/PATH",
-                f"{url[:80]}: không phải địa chỉ; viết https://HOST/PATH hoặc http://HOST/PATH",
-            )
-    policies = section.texts("policies", "an OID, as 1.3.6.1.4.1.1", OID_FORM)
-    timestamps = TimestampConfig(
-        urls=urls,
-        trust=section.path("trust"),
-        timeout=section.span("timeout", TSA_TIMEOUT),
-        stamping=Stamping(
-            policy=section.text("policy", form="an OID, as 1.3.6.1.4.1.1", pattern=OID_FORM),
-            policies=policies,
-            every=section.span("every", usual.every),
-            batch=section.whole("batch", usual.batch, 1, 1000),
-            tree_from=section.whole("tree_from", usual.tree_from, 2, 1000),
-            retry=section.span("retry", usual.retry),
-            warn=section.spans("warn", usual.warn),
-            clock_skew=section.span("clock_skew", usual.clock_skew),
-        ),
-    )
-    section.close()
-    return timestamps
-
-
-def _tsa_problem(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        return str(error)
-    if not host or parts.username or parts.fragment:
-        return "is no address of an authority"
-    return ""
 
 
 def _retry(section: Section) -> Schedule:

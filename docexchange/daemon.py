@@ -23,7 +23,15 @@ from typing import Any
 
 import structlog
 
-from .compose import authorities, build_world, crash_point, look, nonce, open_store
+from .compose import (
+    authorities,
+    build_world,
+    collector,
+    crash_point,
+    look,
+    nonce,
+    open_store,
+)
 from .config import Config
 from .core.admission import Level
 from .core.errors import Deferred, StoreUnavailable
@@ -77,6 +85,7 @@ class Daemon:
         if self.config.crash_points:
             self.broker = CrashingBroker(self.axis, self.crash)
             self.desks = self.mailrooms and CrashingMailrooms(self.mailrooms, self.crash)
+        self.collector = collector(config, self.store, self.world)
         self.sender = Sender(self.world, self.broker, self.clock, 2 * outstanding)
         self.world = replace(self.world, heard=self.sender.heard)
         self._in_hand: set[asyncio.Task[None]] = set()
@@ -98,6 +107,7 @@ class Daemon:
         Raises:
             ExceptionGroup: of StoreError or a bug; the store is as its last commit left it.
         """
+        await self.collector.load(self.clock.now())
         if await self._take_up_again():
             log.warning("tried_again", what="messages whose content was damaged")
         async with asyncio.TaskGroup() as group:
@@ -109,6 +119,7 @@ class Daemon:
                 *(group.create_task(self._echo(one)) for one in self.echoes),
                 group.create_task(self._look()),
                 *self._stampers(group),
+                group.create_task(self._collect()),
             ]
             if self.mailrooms is not None and self.desks is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
@@ -216,6 +227,15 @@ class Daemon:
             except StoreUnavailable as why:
                 log.error("cannot_store", why=str(why))
             self.crash("after:round")
+            await asyncio.sleep(KEEP_EVERY)
+
+    async def _collect(self) -> None:
+        """Keep the evidence of revocation fresh, and take up what a person imports."""
+        while True:
+            try:
+                await self.collector.turn(self.clock.now())
+            except StoreUnavailable as why:
+                log.error("cannot_store", why=str(why))
             await asyncio.sleep(KEEP_EVERY)
 
     def _stampers(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:

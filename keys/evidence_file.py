@@ -68,6 +68,11 @@ def _of_pem(data: bytes) -> tuple[bytes, Kind]:
     return der, kinds[label]
 
 
+def der_of(data: bytes) -> bytes:
+    """The DER of a file of evidence. Raises EvidenceUnusable."""
+    return _decode(data)[0]
+
+
 def read_item(data: bytes) -> tuple[Item, Crl | OcspAnswer | Certificate]:
     """Read a CRL (DER or PEM), an OCSP answer (DER), or a certificate of who signs such.
 

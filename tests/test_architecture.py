@@ -18,7 +18,11 @@ ALLOWED = {
     "docexchange.core": {"docexchange.core", "envelopes", "keys"},
     "docexchange.flow": {"docexchange.flow", "docexchange.core", "envelopes", "keys"},
     "docexchange.edges": {"docexchange.edges", "docexchange.core", "envelopes", "keys"},
-    "docexchange.config": {"docexchange.core", "docexchange.edges", "envelopes", "keys"},
+    "docexchange.config": {
+        *("docexchange.config_evidence", "docexchange.core", "docexchange.edges"),
+        *("envelopes", "keys"),
+    },
+    "docexchange.config_evidence": {"docexchange.core", "docexchange.edges", "keys"},
     "docexchange.log": set(),
     "docexchange.contract": set(),
     "docexchange.compose": {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from envelopes.evidence.checkpoint import Signed
     from keys.certificates import Certificate
     from keys.signer import Signer
+    from keys.trust import Trust
 
     from ..core.ports import Organ as Entry
     from ..edges.directory import TomlDirectory
@@ -90,6 +91,7 @@ def make(
     """Write a bundle about a document that we sent or received."""
     from envelopes.evidence import bundle
 
+    from .. import compose
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import open_signer
 
@@ -105,7 +107,10 @@ def make(
             )
         signer = open_signer(config.organs[maker].signer, now)
         directory = TomlDirectory.load(config.directory)
-        parts = _files(store, subject, directory, lambda: _checkpoint(store, subject, signer, now))
+        beside = (timestamps, revocation(compose.node_trust(config), now))
+        parts = _files(
+            store, subject, directory, lambda: _checkpoint(store, subject, signer, now), beside
+        )
         with files.replacing(output, force=force) as out:
             bundle.make(out, parts, signer, now)
     _told(output, subject, as_json=as_json)
@@ -209,7 +214,30 @@ def timestamps(
             yield f"{TIMESTAMPS}{digest}-1{found.ending}", found.to_bytes()
 
 
-EVIDENCE: tuple[Evidence, ...] = (timestamps,)
+def revocation(trust: Trust, now: datetime) -> Evidence:
+    """The lists and answers that say something of the certificates, now."""
+
+    def found(
+        store: SqlStore, digests: Sequence[str], chain: Sequence[Certificate]
+    ) -> Iterable[tuple[str, bytes]]:
+        from envelopes.evidence.bundle import EVIDENCE
+        from keys.evidence_file import der_of
+        from keys.revocation import Evidence as Held
+
+        del digests
+        kept = {one.sha256: one for one in store.evidence_current(now)}
+        held = Held.of(one.data for one in kept.values())
+        used: dict[str, None] = {}
+        for certificate in chain:
+            path = trust.path(certificate, chain, now)
+            if path.anchor is not None:
+                for finding in held.judge(path.chain, chain, trust, now):
+                    used.update(dict.fromkeys(finding.sha256))
+        for one in map(kept.__getitem__, used):
+            if one.kind != "certificate":
+                yield f"{EVIDENCE}{one.sha256}.{one.kind}", der_of(one.data)
+
+    return found
 
 
 def _files(
@@ -217,7 +245,7 @@ def _files(
     subject: _Subject,
     directory: TomlDirectory,
     checkpoint: Callable[[], bytes],
-    evidence: Sequence[Evidence] = EVIDENCE,
+    evidence: Sequence[Evidence],
 ) -> Mapping[str, Parts]:
     """Every file of the bundle; large ones are read when it is their turn."""
     from envelopes.evidence import bundle

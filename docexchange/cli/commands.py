@@ -35,6 +35,7 @@ NOUNS = (
     "bundle",
     "journal",
     "timestamps",
+    "evidence",
     "topology",
     "verify",
     "inspect",

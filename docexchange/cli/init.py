@@ -136,6 +136,16 @@ retry = "30s"                   # after a round in which no authority gave a goo
 warn = ["15m", "4h"]            # the operator is told when the oldest waits so long
 clock_skew = "5m"               # an authority whose clock differs by more is not believed
 
+# Thu hồi chứng thư: how the node learns which certificates were revoked. An envelope whose evidence
+# is not at hand is held (limits.evidence_grace), never believed and never called revoked.
+[revocation]
+# off: asks nobody, and an imported list counts. check: what is known counts. required: what is not
+# known to be good is held.
+policy = "off"
+# hosts = ["crl.example.vn", "ocsp.example.vn:8080"]  # the only hosts asked; none: import by hand
+# private_hosts = ["crl.example.vn"]  # those of them that may have private addresses
+timeout = "20s"                 # for one answer, redirects included
+
 [test]
 crash_points = false            # true: DOCEXCHANGE_CRASH_AT may kill this process; for tests only
 """

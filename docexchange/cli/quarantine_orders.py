@@ -107,12 +107,14 @@ def recheck(
 
 def _judge(view: KeptView, order: Order) -> KeptView:
     """What is kept of it after it was judged again."""
+    from .. import compose
     from ..flow import keeper
 
-    with session.open_world() as (_, world), session.open_store() as (_, store):
+    with session.open_world() as (config, world), session.open_store() as (_, store):
         now = session.now()
 
         async def work() -> None:
+            await compose.collector(config, store, world).load(now)
             await store.operator.reopen(view.kept_id, order, now)
             await keeper.recheck(world=world, now=now)
 

@@ -39,8 +39,7 @@ class World:
         schedule, limits: settings.
         heard: told of each organ whose receipt came: it is alive.
         trial: reads an envelope in a child process; "" if that survived, else what happened.
-        evidence: CRLs and OCSP answers at hand, kept fresh by an edge; None: revocation is not
-            asked about.
+        evidence: CRLs and OCSP answers at hand, kept fresh by an edge.
         pdfs: says what is wrong with the signatures inside the PDFs of a document, "" if nothing;
             given its envelope if contents are there only. None asks for none. Blocks.
         turns: one at a time for each large envelope that comes.
@@ -58,7 +57,7 @@ class World:
     remote: Mapping[str, RemoteKey] = field(default_factory=dict)
     heard: Callable[[str], None] = _nobody
     trial: Callable[[Iterable[bytes]], str] | None = None
-    evidence: Evidence | None = None
+    evidence: Evidence = field(default_factory=Evidence)
     pdfs: Callable[[Document, BinaryIO | None, datetime], str] | None = None
     turns: Turns = field(default_factory=Turns)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -115,7 +115,7 @@ class Collector:
         Raises:
             StoreError: what was fetched is fetched again later.
         """
-        asks = list(self._due(now))
+        asks = await asyncio.to_thread(self._due, now) if self.rules.hosts else []
         waiting = asyncio.Semaphore(AT_ONCE)
 
         async def one(ask: _Ask) -> None:
@@ -147,11 +147,10 @@ class Collector:
 
     # -- what to ask ---------------------------------------------------------------------------
 
-    def _due(self, now: datetime) -> Iterator[_Ask]:
-        """Everything whose time has come, each source once."""
-        seen: set[str] = set()
-        if not self.rules.hosts:
-            return
+    def _due(self, now: datetime) -> list[_Ask]:
+        """Everything whose time has come, each source once. Runs in a thread: it may judge
+        thousands of chains."""
+        due: dict[str, _Ask] = {}
         for chain in self.evidence.asked():
             findings = self.evidence.judge(chain, chain[1:], self.trust, now)
             for (certificate, issuer), finding in zip(pairwise(chain), findings, strict=True):
@@ -159,9 +158,9 @@ class Collector:
                     continue
                 for ask in self._sources(certificate, issuer, chain):
                     turn = self._turns.get(ask.key)
-                    if ask.key not in seen and (turn is None or turn.due <= now):
-                        seen.add(ask.key)
-                        yield ask
+                    if turn is None or turn.due <= now:
+                        due.setdefault(ask.key, ask)
+        return list(due.values())
 
     def _sources(
         self, certificate: Certificate, issuer: Certificate, chain: tuple[Certificate, ...]
@@ -262,14 +261,3 @@ def kept_of(path: str, item: Item, data: bytes, now: datetime) -> KeptEvidence:
         source=f"{IMPORTED}:{path}",
         kept_at=now,
     )
-
-
-def evidence_of(found: Sequence[KeptEvidence]) -> Evidence:
-    """Evidence of what a store keeps; what cannot be read any more is left out."""
-    evidence = Evidence()
-    for one in found:
-        try:
-            evidence.add(one.data)
-        except EvidenceUnusable as error:
-            log.error("evidence_unreadable", number=one.number, why=str(error))
-    return evidence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,16 @@ def read_evidence(path: Path) -> tuple[Item, bytes]:
         ) from error
 
 
-def load_evidence(paths: Sequence[Path]) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """One file of evidence: where it lay, what it is, its bytes."""
+
+    path: Path
+    item: Item
+    data: bytes = field(repr=False)
+
+
+def find_evidence(paths: Sequence[Path]) -> tuple[tuple[EvidenceFile, ...], tuple[str, ...]]:
     """Every file given, and every file directly inside a folder given.
 
     Returns:
@@ -43,17 +53,23 @@ def load_evidence(paths: Sequence[Path]) -> tuple[tuple[bytes, ...], tuple[str, 
     Raises:
         ConfigError: a file given by name is no evidence, or a folder holds too much.
     """
-    found: list[bytes] = []
+    found: list[EvidenceFile] = []
     ignored: list[str] = []
     for path in paths:
         for file in _files(path):
             try:
-                found.append(read_evidence(file)[1])
+                found.append(EvidenceFile(file, *read_evidence(file)))
             except ConfigError as error:
                 if file == path:
                     raise
                 ignored.append(str(error))
     return tuple(found), tuple(ignored)
+
+
+def load_evidence(paths: Sequence[Path]) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+    """The bytes of what `find_evidence` finds, and what was left out. Raises as it."""
+    found, ignored = find_evidence(paths)
+    return tuple(one.data for one in found), ignored
 
 
 def _files(path: Path) -> Sequence[Path]:

@@ -154,6 +154,8 @@ def _content(url: str, response: http.client.HTTPResponse, limit: int, watch: _W
         data += piece
         if len(data) > limit:
             raise _failed(url, f"more than {limit} bytes")
+    if size.isdigit() and len(data) < int(size):
+        raise _failed(url, f"cut off after {len(data)} of {size} bytes")
     if watch.over:
         raise _failed(url, f"not whole within {watch.seconds:g} s")
     return bytes(data)

@@ -1,12 +1,17 @@
 """docexchange/config.py: every setting, and every way a file can be wrong, with its line."""
 
+import ast
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from docexchange import config as config_module
+from docexchange import config_evidence
 from docexchange.cli import init
 from docexchange.config import Config, load, url_problem
+from docexchange.config_evidence import RevocationConfig
 from docexchange.core.errors import ConfigError, PermissionRefused
 from docexchange.core.policy import Limits
 from docexchange.core.schedule import Schedule
@@ -59,10 +64,29 @@ def test_init_writes_the_example() -> None:
     assert EXAMPLE.read_text(encoding="utf-8") == init.CONFIG
 
 
+def settings_read() -> set[str]:
+    """The name in each `section.text("name", ...)` of the modules that read a config."""
+    readers = {"text", "texts", "flag", "whole", "share", "span", "spans", "path"}
+    return {
+        call.args[0].value
+        for module in (config_module, config_evidence)
+        for call in ast.walk(ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in readers
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    }
+
+
 def test_the_example_names_every_setting() -> None:
+    """Those without a default stand in it as a comment; `url` is told beside url_file."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    for setting in (*Schedule.__dataclass_fields__, *Limits.__dataclass_fields__):
-        assert f"\n{setting} = " in text, setting
+    known = settings_read() - {"key_passphrase_file"}  # an older name of passphrase_file
+    assert {"url", "warn", "policy", "evidence_grace"} <= known
+    for setting in (*known, *Schedule.__dataclass_fields__, *Limits.__dataclass_fields__):
+        assert re.search(rf"(^|^# |; or ){setting} = ", text, re.MULTILINE), setting
 
 
 def test_the_smallest_config_has_the_defaults_of_the_core(tmp_path: Path) -> None:
@@ -175,7 +199,7 @@ def test_a_node_without_organs_is_told_how_to_write_one(tmp_path: Path) -> None:
             7,
             "somebody",
             "is not a setting; known: node, mailroom, limits, test, organs, axis, retry, "
-            "backpressure, timestamps",
+            "backpressure, timestamps, revocation",
         ),
     ]
 
@@ -412,3 +436,39 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(
         assert "*** is wrong" in str(error)
     else:
         assert (setting, value) == ("pin_file", '"271828 "')  # it is a file's name
+
+
+def test_revocation_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
+    assert good(tmp_path).revocation == RevocationConfig()
+    more = """
+[revocation]
+policy = "required"
+hosts = ["CRL.example.vn", "ocsp.example.vn:8080"]
+private_hosts = ["crl.example.vn"]
+timeout = "5s"
+"""
+    asked = good(tmp_path, more).revocation
+    assert asked.policy == "required"
+    assert asked.rules.host_of("http://crl.example.vn/a.crl") == "crl.example.vn"
+    assert asked.rules.host_of("http://crl.example.vn:81/a.crl") == ""
+    assert asked.rules.private == {"crl.example.vn"}
+    assert asked.rules.timeout == timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "why"),
+    [
+        ('policy = "maybe"', "revocation.policy", '"maybe" is wrong'),
+        ('hosts = ["crl.example.vn"]', "revocation.hosts", 'nobody is asked while policy = "off"'),
+        (
+            'policy = "check"\nprivate_hosts = ["a"]',
+            "revocation.private_hosts",
+            "a: name it in hosts, too",
+        ),
+        ('policy = "check"\nhosts = ["http://a/"]', "revocation.hosts", "a host name"),
+    ],
+)
+def test_wrong_settings_of_revocation(tmp_path: Path, more: str, key: str, why: str) -> None:
+    [(_, named, text)] = problems(tmp_path, GOOD + f"\n[revocation]\n{more}\n")
+    assert named == key
+    assert why in text

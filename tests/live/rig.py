@@ -59,9 +59,11 @@ def mailroom_url(rabbit: Node, name: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def exchange(folder: Path, rabbit: Node, *echoes: Echo) -> AsyncIterator[dict[str, Config]]:
+async def exchange(
+    folder: Path, rabbit: Node, *echoes: Echo, more: str = ""
+) -> AsyncIterator[dict[str, Config]]:
     """The nodes of this axis, real and in this process, each serving the organ of its name with a
-    mailroom; `rabbit` has an empty axis and empty mailrooms."""
+    mailroom, `more` in its config; `rabbit` has an empty axis and empty mailrooms."""
     names = list(ORGANS)
     for name, data in demo_ca({o: o for o in names}, now=datetime.now(UTC), key="p256").items():
         path = folder / "keys" / name
@@ -76,7 +78,7 @@ async def exchange(folder: Path, rabbit: Node, *echoes: Echo) -> AsyncIterator[d
             for name in names
         )
     )
-    configs = {name: load(_config(folder, rabbit, name)) for name in names}
+    configs = {name: load(_config(folder, rabbit, name, more)) for name in names}
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for name, config in configs.items():
@@ -88,7 +90,7 @@ async def exchange(folder: Path, rabbit: Node, *echoes: Echo) -> AsyncIterator[d
             stop.set()
 
 
-def _config(folder: Path, rabbit: Node, name: str) -> Path:
+def _config(folder: Path, rabbit: Node, name: str, more: str) -> Path:
     path = folder / f"{name}.toml"
     path.touch(mode=0o600)
     path.write_text(
@@ -96,7 +98,7 @@ def _config(folder: Path, rabbit: Node, name: str) -> Path:
         f'trust = "keys/root.pem"\n[axis]\nurl = "{node_url(rabbit, name)}"\n'
         f'[mailroom]\nurl = "{rabbit.url(f"node-{name}", PASSWORD, "").rstrip("/")}"\n'
         f'[organs."{name}"]\nkey = "keys/{name}/key.pem"\nchain = "keys/{name}/chain.pem"\n'
-        f'mailroom = "mr-{name}"\n'
+        f'mailroom = "mr-{name}"\n{more}'
     )
     return path
 

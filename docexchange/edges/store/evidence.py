@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, or_, select, update
 
 from ...core.errors import Ambiguous, NotFound
-from ...core.model import KeptEvidence
+from ...core.model import KeptEvidence, Order
 from . import tables
 from .database import Connection, Query, Row, adding, maybe_micros, maybe_moment, micros, moment
 from .transaction import Transaction
@@ -41,10 +41,16 @@ _WAKE = Query(
 )
 
 
-def keep(transaction: Transaction, one: KeptEvidence) -> bool:
-    """Keep evidence unless the same bytes are here; True if it is new."""
+def has(connection: Connection, sha256: str) -> bool:
+    """Whether evidence with this digest is here."""
+    return connection.one(_FIND, sha256=sha256) is not None
+
+
+def keep(transaction: Transaction, one: KeptEvidence, order: Order | None = None) -> bool:
+    """Keep evidence, by whose order if a person gave it, unless the same bytes are here; True if
+    it is new."""
     connection = transaction.connection
-    if connection.one(_FIND, sha256=one.sha256) is not None:
+    if has(connection, one.sha256):
         return False
     connection.run(
         _ADD,
@@ -59,6 +65,8 @@ def keep(transaction: Transaction, one: KeptEvidence) -> bool:
         kept_at=micros(one.kept_at),
     )
     facts = {"kind": one.kind, "source": one.source, "issuer": one.issuer}
+    if order is not None:
+        facts |= {"by": order.by, "detail": order.reason}
     transaction.note("evidence_kept", one.sha256, one.kept_at, **facts)
     return True
 

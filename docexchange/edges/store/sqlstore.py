@@ -44,6 +44,7 @@ from ...core.model import (
     KeptView,
     MailroomMessage,
     OpenRecall,
+    Order,
     Origin,
     Outgoing,
     Part,
@@ -380,9 +381,21 @@ class SqlStore:
         await self._writer.write("judged", operation, in_hand=ended)
 
     # -- revocation evidence ----------------------------------------------------------------
-    async def keep_evidence(self, one: KeptEvidence) -> bool:
-        """Keep a CRL or an OCSP answer unless the same bytes are here. True if it is new."""
-        return await self._writer.write("keep_evidence", lambda work: evidence.keep(work, one))
+    async def keep_evidence(self, one: KeptEvidence, order: Order | None = None) -> bool:
+        """Keep evidence, by whose order if a person gave it; False if the same bytes are here."""
+        return await self._writer.write(
+            "keep_evidence", lambda work: evidence.keep(work, one, order)
+        )
+
+    def evidence_current(self, now: datetime) -> list[KeptEvidence]:
+        """The evidence that is not over, oldest first."""
+        with self._reader.reading():
+            numbers = evidence.current(self._reader, now)
+            return [evidence.numbered(self._reader, number) for number in numbers]
+
+    def has_evidence(self, sha256: str) -> bool:
+        """Whether evidence with this digest is kept."""
+        return evidence.has(self._reader, sha256)
 
     async def wake_held(self, now: datetime) -> int:
         """Have what is held for want of evidence judged again now; how many that are."""
