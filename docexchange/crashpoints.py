@@ -50,7 +50,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
         *("hold_back", "let_go", "retry", "replay", "ask_cancel", "probe", "discard", "reopen"),
         *("hold_destination", "release_destination", "retry_destination"),
     ),
-    "keeper": ("sweep", "sweep_orphans", "expire_signings", "note"),
+    "keeper": ("sweep", "sweep_orphans", "expire_signings", "note", "index"),
 }
 LANES = tuple(lane.value for lane in Lane)
 SUBMISSIONS = ("document", "part", "status", "recall")

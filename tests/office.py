@@ -66,6 +66,10 @@ class Office:
         self._capsys.readouterr()
         return result
 
+    def quietly(self, story: Coroutine[Any, Any, Any]) -> Any:
+        """The same while a command runs, whose output is not to be lost."""
+        return asyncio.run(story)
+
     def settle(self) -> None:
         """Let the nodes exchange what there is."""
         self.play(self.theatre.settle())

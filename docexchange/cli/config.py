@@ -74,7 +74,7 @@ def check(as_json: options.Json = False) -> None:
     except DocexchangeError as error:
         found.failed(error)
     if config is not None:
-        _check(config, found, session.now())
+        examine(config, found, session.now())
     if as_json:
         show.emit(
             "config-check",
@@ -108,7 +108,8 @@ def _print(path: Path, found: Findings) -> None:
     )
 
 
-def _check(config: Config, found: Findings, now: datetime) -> None:
+def examine(config: Config, found: Findings, now: datetime) -> None:
+    """Check what a config names: directory, trust, keys, addresses of brokers."""
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import load_trust
 

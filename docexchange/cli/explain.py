@@ -41,6 +41,16 @@ def next_mover(delivery: DeliveryView) -> str:
     return "–" if delivery.code in _FINAL else delivery.to_organ
 
 
+def ended(delivery: DeliveryView) -> bool:
+    """Whether nobody has anything left to do about it: what comes now would be late or a change
+    of mind."""
+    if delivery.recall:
+        return delivery.recall != Recall.ASKED
+    if delivery.state is State.ACKNOWLEDGED:
+        return delivery.code in _FINAL | _OURS
+    return delivery.state is State.UNDELIVERABLE
+
+
 _REASONS: Mapping[str, tuple[str, str]] = {
     "expired": (
         "hết hạn chờ biên nhận; văn bản vẫn có thể đến, biên nhận muộn vẫn được ghi",
@@ -163,23 +173,39 @@ _MISSING: Mapping[str, tuple[str, str]] = {
 }
 
 
+class Timeline:
+    """The journal of a document as a timeline, a day named once; may be printed as it grows."""
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._number = 0
+
+    def print(self, deliveries: Sequence[DeliveryView], lines: Sequence[Mapping[str, Any]]) -> None:
+        """Print what was not printed before: the lines about these deliveries."""
+        wide = max((len(one.to_organ) for one in deliveries), default=0)
+        shown = {None, *(one.delivery_id for one in deliveries)}
+        many = len({line["delivery"] for line in lines if "delivery" in line}) > 1
+        for line in lines[self._number :]:
+            if line.get("delivery", None) in shown:
+                about = f"{line['organ']:<{wide}}  " if many and "delivery" in line else ""
+                self._print(line, about, deliveries)
+        self._number = len(lines)
+
+    def _print(
+        self, line: Mapping[str, Any], about: str, deliveries: Sequence[DeliveryView]
+    ) -> None:
+        date, clock = show.moment(datetime.fromisoformat(line["at"])).split(" ")[:2]
+        sign, text = _happened(line, deliveries)
+        named = date if date != self._day else " " * len(date)
+        show.out(f"  {named} {clock}  {sign} {about}{text}")
+        self._day = date
+
+
 def print_timeline(deliveries: Sequence[DeliveryView], lines: Sequence[Mapping[str, Any]]) -> None:
-    """The journal of a document as a timeline, a day named once."""
+    """The whole of it, under its headline."""
     show.out()
     show.out(show.paint(say("Diễn biến", "What happened"), "bold"))
-    wide = max((len(one.to_organ) for one in deliveries), default=0)
-    shown = {one.delivery_id for one in deliveries}
-    many = len({line["delivery"] for line in lines if "delivery" in line}) > 1
-    day = ""
-    for line in lines:
-        if line.get("delivery", None) not in (None, *shown):
-            continue
-        at = show.moment(datetime.fromisoformat(line["at"]))
-        date, clock = at.split(" ")[:2]
-        sign, text = _happened(line, deliveries)
-        about = f"{line['organ']:<{wide}}  " if many and "delivery" in line else ""
-        show.out(f"  {date if date != day else ' ' * len(date)} {clock}  {sign} {about}{text}")
-        day = date
+    Timeline().print(deliveries, lines)
 
 
 def _happened(line: Mapping[str, Any], deliveries: Sequence[DeliveryView]) -> tuple[str, str]:

@@ -56,10 +56,25 @@ def track(
             ),
         ),
     ] = False,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            "-f",
+            help=say(
+                "tiếp tục in diễn biến cho tới khi mọi nơi nhận xong (Ctrl-C để thôi)",
+                "go on printing what happens until every recipient has ended (Ctrl-C stops)",
+            ),
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show one outgoing document."""
+    if follow:
+        from .follow import follow_document
 
+        follow_document(ref, as_json=as_json)
+        return
     with session.open_store() as (config, store):
         try:
             view = store.document(ref)

@@ -418,6 +418,11 @@ class Store(Protocol):
         applied."""
         ...
 
+    async def index_new(self) -> int:
+        """Put some documents that are in no index into theirs, the oldest first; how many. Raises
+        StoreError: they are put there later."""
+        ...
+
     # -- recalls ----------------------------------------------------------------------------
     async def submit_recalls(
         self,

@@ -88,6 +88,15 @@ class Topology:
     queues: Sequence[Queue]
     bindings: Sequence[Binding]
 
+    def of_node(self, node: str) -> Topology:
+        """The part of an axis that one node needs: what it publishes to, and its own queues."""
+        own = {queue_name(node, lane) for lane in Lane}
+        return Topology(
+            [one for one in self.exchanges if one.name == AXIS_EXCHANGE],
+            [one for one in self.queues if one.name in own],
+            [one for one in self.bindings if one.queue in own],
+        )
+
     def lines(self) -> list[str]:
         """What `apply` does, a line per object, for people."""
         return [

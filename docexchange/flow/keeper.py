@@ -50,6 +50,7 @@ async def keep(*, world: World, now: datetime) -> None:
     await recheck(world=world, now=now)
     while await world.store.sweep_parts(now - world.schedule.lifetime, now):
         pass
+    await world.store.index_new()  # one step a round: what waits for the writer waits little
 
 
 def _tell(deadline: Deadline) -> None:

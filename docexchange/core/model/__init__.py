@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .content import Content, Gathered, InStore, Part
 from .evidence import KeptEvidence
+from .figures import ReceivedCount, SentCount, TimeTaken
 from .journal import JournalLine, Snapshot
 from .mailroom import MailroomMessage, Origin, Outgoing, SetAside
 from .operating import DestinationHold, Order, QueueLine, ShapeLine
@@ -64,6 +65,8 @@ __all__ = [
     "RecallStanding",
     "Receipt",
     "ReceiptOutcome",
+    "ReceivedCount",
+    "SentCount",
     "SetAside",
     "ShapeLine",
     "SigningOutcome",
@@ -72,4 +75,5 @@ __all__ = [
     "Submission",
     "Submitted",
     "Swept",
+    "TimeTaken",
 ]

@@ -6,7 +6,7 @@ was committed. This file only opens, closes and passes on; each noun has its own
 
     submissions signings deliveries lanes pauses receipts parked arrivals kept
     handover uploads evidence blobs damage streams parts journal forgetting views naming openwork
-    stamping operating queue (the last two behind `operator`)
+    stamping figures search operating queue (the last two behind `operator`)
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -54,15 +54,19 @@ from ...core.model import (
     RecallStanding,
     Receipt,
     ReceiptOutcome,
+    ReceivedCount,
+    SentCount,
     SetAside,
     SigningOutcome,
     Submission,
     Submitted,
     Swept,
+    TimeTaken,
 )
 from ...core.pacing import Turn
 from ...core.recalls import Recall
 from ...core.schedule import Lane
+from ...core.searching import Hit, Search
 from ...core.stamping import Backlog, Stamped, Unstamped
 from ...core.states import Event, State
 from . import (
@@ -71,6 +75,7 @@ from . import (
     damage,
     deliveries,
     evidence,
+    figures,
     forgetting,
     handover,
     journal,
@@ -82,6 +87,7 @@ from . import (
     pauses,
     recalls,
     receipts,
+    search,
     signings,
     stamping,
     streams,
@@ -167,7 +173,7 @@ class SqlStore:
             StoreBusy: another daemon serves it, or its tables are older and in use.
             StoreError: it cannot be opened.
         """
-        lock = StoreLock(path.with_name(path.name + ".lock"))
+        lock = StoreLock.of(path)
         try:
             if exclusive:
                 lock.take()
@@ -609,10 +615,32 @@ class SqlStore:
         with self._reader.reading():
             return views.kept(self._reader, ref)
 
+    def receipt_times(self, limit: int = 50) -> list[tuple[datetime, datetime]]:
+        """(signed there, recorded here) of the newest receipts."""
+        return views.receipt_times(self._reader, limit)
+
     def kept_list(self, held: bool | None = None, limit: int = 50) -> list[KeptView]:
         """Held (True), quarantined (False) or both, newest first, without their reports."""
         with self._reader.reading():
             return views.kept_list(self._reader, limit, held=held)
+
+    def figures(
+        self, begin: datetime, end: datetime
+    ) -> tuple[list[SentCount], list[ReceivedCount], list[TimeTaken]]:
+        """What was submitted and what arrived in [begin, end), and how long answers took."""
+        with self._reader.reading():
+            given = (self._reader, begin, end)
+            return figures.sent(*given), figures.received(*given), figures.taken(*given)
+
+    async def index_new(self) -> int:
+        if not search.behind(self._reader):
+            return 0
+        return await self._writer.write("index", search.add)
+
+    def find(self, wanted: Search) -> list[Hit]:
+        """The newest documents that fit, of those that are in the index (`index_new`)."""
+        with self._reader.reading():
+            return search.find(self._reader, wanted)
 
     def journal_of(self, ref: str) -> list[JournalLine]:
         """Journal lines about a document, or about an arrival and what we said of it, in order."""

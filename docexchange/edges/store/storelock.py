@@ -16,10 +16,26 @@ class StoreLock:
         self._path = path
         self._file: int | None = None
 
+    @classmethod
+    def of(cls, store: Path) -> StoreLock:
+        """The lock of the store in this file."""
+        return cls(store.with_name(store.name + ".lock"))
+
     @property
     def held(self) -> bool:
         """Whether this object holds it."""
         return self._file is not None
+
+    def taken(self) -> bool:
+        """Whether any process holds it. Only looks (Linux's list of locks): to try it could make a
+        daemon fail that starts at this moment."""
+        try:
+            found = self._path.stat()
+            locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+        except OSError:
+            return False
+        place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+        return any("FLOCK" in line and place in line.split() for line in locks)
 
     def take(self) -> None:
         """Take it, or raise StoreBusy at once."""

@@ -16,6 +16,7 @@
     uploads                          parts of attachments that came ahead of their document
     stamp_tokens, stamps             timestamp tokens, and which envelopes they prove
     cursors                          up to which row of a table something was done
+    search_sent, search_received     words of documents (FTS5), made by `SEARCHES`
     checkpoints                      our own: how the journal stood, signed
     witnesses                        checkpoints of others in their receipts, of ours in our own
     journal                          append-only, hash-chained
@@ -28,6 +29,7 @@ a test compares both.
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     ColumnElement,
@@ -39,6 +41,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    event,
     literal_column,
     select,
 )
@@ -561,6 +564,17 @@ cursors = Table(
     Column("name", Text, primary_key=True),
     _int("last"),
 )
+
+# Words of number, subject and organs of what was sent and received; rowid is that of the document.
+# The index alone: no text is in it (content='').
+SEARCH_SENT, SEARCH_RECEIVED = "search_sent", "search_received"
+SEARCHES = tuple(
+    f"CREATE VIRTUAL TABLE {name} USING fts5"
+    "(number, subject, organs, content='', tokenize='unicode61 remove_diacritics 0')"
+    for name in (SEARCH_SENT, SEARCH_RECEIVED)
+)
+for _search in SEARCHES:
+    event.listen(metadata, "after_create", DDL(_search))  # type: ignore[no-untyped-call]
 
 checkpoints = Table(
     "checkpoints",

@@ -6,6 +6,7 @@ Nothing here changes anything. Call inside `Connection.reading` to see one insta
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 
 from sqlalchemy import bindparam, exists, or_, select
 
@@ -95,6 +96,14 @@ _KEPT_BY_DIGEST = Query(
 )
 
 
+_TIMES = Query(
+    select(_r.c.signed_at, _r.c.recorded_at)
+    .where(_r.c.signed_at.is_not(None))
+    .order_by(_r.c.id.desc())
+    .limit(bindparam("most"))
+)
+
+
 def document(connection: Connection, ref: str) -> DocumentView:
     """One outgoing document. Raises NotFound, Ambiguous."""
     return _document(connection, DOCUMENTS.resolve(connection, ref))
@@ -133,6 +142,12 @@ def statuses_of(connection: Connection, ref: str) -> list[tuple[str, str]]:
     row = ARRIVALS.resolve(connection, ref, organ="")
     rows = connection.rows(_SAID, arrival_id=row["id"])
     return [(each["status_code"], each["sha256"]) for each in rows]
+
+
+def receipt_times(connection: Connection, limit: int) -> list[tuple[datetime, datetime]]:
+    """(signed there, recorded here) of the newest receipts: two clocks side by side."""
+    rows = connection.rows(_TIMES, most=limit)
+    return [(moment(each["signed_at"]), moment(each["recorded_at"])) for each in rows]
 
 
 def kept(connection: Connection, ref: str) -> KeptView:
