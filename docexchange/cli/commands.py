@@ -31,6 +31,7 @@ NOUNS = (
     "queue",
     "dead",
     "stats",
+    "agency",
     "inbox",
     "quarantine",
     "receipts",

@@ -160,6 +160,7 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
     "let_go": ("●", "thả ra", "let go"),
     "retried": ("●", "cho gửi ngay", "made due now"),
     "replayed": ("●", "cho gửi lại sau khi hết hạn", "sent anew after it was given up"),
+    "statuses_asked": ("●", "hỏi lại các trạng thái", "asked for its statuses again"),
     "cancel_asked": ("■", "đề nghị huỷ gửi", "asked to be cancelled"),
 }
 

@@ -14,7 +14,7 @@ import typer
 
 from ..core.errors import ConfigError, NotFound
 from ..core.states import State
-from . import options, rollup, session, show, waiting, words
+from . import options, orders, rollup, session, show, waiting, words
 from .explain import explain, next_mover, print_timeline, publishes
 from .words import say
 
@@ -67,9 +67,29 @@ def track(
             ),
         ),
     ] = False,
+    ask: Annotated[
+        bool,
+        typer.Option(
+            "--ask",
+            help=say(
+                "hỏi lại nơi đã có biên nhận mọi trạng thái đã báo (gửi lại đúng gói tin; bên nhận "
+                "không nhận hai lần)",
+                "ask those that acknowledged for all their statuses again (the same bytes; nobody "
+                "takes them twice)",
+            ),
+        ),
+    ] = False,
+    to: orders.To = "",
+    reason: orders.Reason = "",
+    dry_run: orders.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show one outgoing document."""
+    """Show one outgoing document, or ask about it."""
+    if ask:
+        from .ask import ask_again
+
+        ask_again(ref, orders.organs(to), orders.order(reason), dry_run, as_json=as_json)
+        return
     if follow:
         from .follow import follow_document
 

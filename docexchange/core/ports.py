@@ -412,6 +412,10 @@ class Store(Protocol):
         event is queued; all in one transaction. One about bytes that are not here is parked."""
         ...
 
+    async def answer_ping(self, said: Submission, by: str, sha256: str) -> None:
+        """Queue the answer to a test that came from the organ `by`; nothing else is kept of it."""
+        ...
+
     async def match_parked(self, now: datetime) -> Sequence[Receipt]:
         """Look again at parked receipts that are due, at most 200: those whose document is here
         now are applied, those older than 30 days given up and journalled. Returns those

@@ -17,10 +17,12 @@ from .errors import Conflict
 
 
 class Kind(StrEnum):
-    """What a delivery carries: a document waits for an answer, a status does not."""
+    """What a delivery carries: a document waits for an answer, a status does not; a test (`ping`)
+    is sent once, and whoever sent it looks for the answer."""
 
     DOCUMENT = "document"
     STATUS = "status"
+    TEST = "test"
 
 
 class State(StrEnum):

@@ -29,12 +29,13 @@ from ..core.errors import Deferred, NotFound, StoreError, StoreUnavailable
 from ..core.events import inbox_message
 from ..core.model import Acceptance, Arrival, Content, InStore, Kept, Part
 from ..core.parts import is_part
+from ..core.ping import is_ping
 from ..core.policy import Disposition, dispose, is_secret, sender_is_proven
 from ..core.ports import Incoming
 from ..core.recalls import RECALL, changed_by
 from ..core.states import CONFLICT, StatusCode
 from ..core.world import World
-from . import parts, recall, receipts
+from . import parts, ping, recall, receipts
 from .offload import DIGEST_BYTES, aside, is_heavy
 
 log = structlog.get_logger()
@@ -51,6 +52,7 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     ANSWERED_AGAIN = "answered_again"
     RECEIPT = "receipt"
+    PING = "ping"  # a test: answered, and nothing else
     HELD = "held"
     QUARANTINED = "quarantined"
     PART = "part"  # of a large envelope: kept, known already, or refused
@@ -173,6 +175,9 @@ async def judge(
     if envelope.organ not in message.recipients:
         why = f"{envelope.organ} is not among the signed recipients"
         return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
+    if is_ping(message):
+        await ping.answer(message, envelope.sha256, envelope.organ, world=world, now=now)
+        return Outcome.PING
     if world.pdfs is not None and message.business != RECALL:
         why = await aside(True, _unsigned, envelope.data, message, world, now)
         if why:

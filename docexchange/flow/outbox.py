@@ -30,6 +30,7 @@ from ..core.errors import (
 )
 from ..core.model import Content, Due, Head, MailroomMessage, Origin, Pause, Submission, Submitted
 from ..core.pacing import Turn
+from ..core.ping import check_no_ping
 from ..core.policy import (
     check_content,
     check_elements,
@@ -185,6 +186,7 @@ def _check_at_the_door(document: Document, world: World) -> None:
             pointer="MessageHeader/From/OrganId",
         ) from none
     check_recipients(document.recipients, world.directory, world.limits)
+    check_no_ping(document)
     check_content(document)
 
 

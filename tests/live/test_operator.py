@@ -57,3 +57,20 @@ async def test_hold_and_release_of_a_destination_while_the_daemon_runs(tmp_path:
         assert (await place.ask("H05", "queue", "list"))["deliveries"] == []
     finally:
         await place.close()
+
+
+async def test_a_ping_through_two_daemons(tmp_path: Path) -> None:
+    if find_server() is None:
+        pytest.skip("no rabbitmq-server here")
+    place = Playground(tmp_path, "", "")
+    try:
+        await place.open()
+        for organ in ("H05", "H01"):
+            await place.start_node(organ)
+        answered = await place.ask("H05", "agency", "ping", "H01")
+        assert answered["answered"]
+        assert 0 < answered["confirmed_s"] <= answered["answered_s"] < LIMIT
+        assert (await place.ask("H01", "inbox", "list"))["documents"] == []
+        assert (await place.ask("H05", "list"))["documents"] == []
+    finally:
+        await place.close()

@@ -7,17 +7,17 @@ What is decided about a whole destination is done in steps, so that the daemon w
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from sqlalchemy import Update, bindparam, delete, select, update
 
 from ...core.errors import Conflict
-from ...core.model import DestinationHold, Order
+from ...core.model import DestinationHold, Order, Submission
 from ...core.schedule import Lane
 from ...core.standing import after
 from ...core.states import Event, Kind, State
-from . import tables
+from . import blobs, submissions, tables
 from .database import Connection, Query, Row, adding, micros, moment
 from .deliveries import announce, loaded, move, standing_of
 from .transaction import Transaction
@@ -29,6 +29,11 @@ _OF = Query(
     loaded()
     .where(_s.c.kind == tables.word(Kind.DOCUMENT), _s.c.tracking_id == bindparam("tracking_id"))
     .order_by(_d.c.id)
+)
+_SENT = Query(
+    select(_s).where(
+        _s.c.kind == tables.word(Kind.DOCUMENT), _s.c.tracking_id == bindparam("tracking_id")
+    )
 )
 _BY_ID = Query(loaded().where(_d.c.id == bindparam("delivery_id")))
 _HELD = Query(
@@ -149,6 +154,51 @@ def replay(
         new = after(standing_of(row), Kind.DOCUMENT, Event.RELEASED, now, next_try=ends)
         move(transaction, row, Event.RELEASED, new, now)
     return [row["to_organ"] for row in rows]
+
+
+def ask_again(
+    transaction: Transaction,
+    tracking_id: str,
+    organs: Collection[str],
+    new_id: Callable[[], str],
+    order: Order,
+    now: datetime,
+) -> list[str]:
+    """Send the same bytes once more to those that have acknowledged them: they take them as the
+    copy that they are, and answer with every status that they ever said. For whom.
+
+    The copy is a delivery of its own that waits for nothing (`Kind.TEST`); what comes is a receipt
+    of the document as any other.
+    """
+    rows = [
+        row for row in _open(transaction, tracking_id, organs) if row["state"] == State.ACKNOWLEDGED
+    ]
+    if not rows:
+        return []
+    sent = transaction.connection.rows(_SENT, tracking_id=tracking_id)[0]
+    asked = [row["to_organ"] for row in rows]
+    copy = Submission(
+        tracking_id=new_id(),
+        kind=Kind.TEST,
+        data=blobs.content(transaction.connection, sent["sha256"]),
+        sha256=sent["sha256"],
+        from_organ=sent["from_organ"],
+        document_id=sent["document_id"],
+        business=0,
+        number="",
+        notation="",
+        subject="",
+        recipients=tuple(asked),
+        lane=Lane(rows[0]["lane"]),
+        priority=0,
+        submitted_at=now,
+        lifetime_ends=None,
+        content_sha256=sent["content_sha256"],
+    )
+    submissions.queue(transaction, copy, None)
+    for organ in asked:
+        _note(transaction, "statuses_asked", tracking_id, organ, order, now)
+    return asked
 
 
 def ask_cancel(transaction: Transaction, tracking_id: str, order: Order, now: datetime) -> None:

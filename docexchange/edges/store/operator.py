@@ -50,6 +50,10 @@ class Operator:
         """How much waits for each destination, by age."""
         return queue.shape(self._reader(), now, sent=sent)
 
+    def heard(self) -> dict[str, datetime]:
+        """When the last receipt of each organ came."""
+        return queue.heard(self._reader())
+
     # -- documents --------------------------------------------------------------------------
     async def hold(
         self, tracking_id: str, organs: Collection[str], order: Order, now: datetime
@@ -86,6 +90,21 @@ class Operator:
         """Send what could not be delivered once more; for whom. Raises Conflict, StoreError."""
         return await self._writer.write(
             "replay", lambda work: operating.replay(work, tracking_id, organs, ends, order, now)
+        )
+
+    async def ask_again(
+        self,
+        tracking_id: str,
+        organs: Collection[str],
+        new_id: Callable[[], str],
+        order: Order,
+        now: datetime,
+    ) -> list[str]:
+        """Ask those that acknowledged a document for their statuses again; who is asked. Raises
+        StoreError."""
+        return await self._writer.write(
+            "ask_again",
+            lambda work: operating.ask_again(work, tracking_id, organs, new_id, order, now),
         )
 
     async def ask_cancel(self, tracking_id: str, order: Order, now: datetime) -> None:

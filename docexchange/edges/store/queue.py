@@ -26,7 +26,7 @@ AGES = (
     timedelta(hours=72),
 )
 
-_d, _s = tables.deliveries, tables.submissions
+_d, _s, _r = tables.deliveries, tables.submissions, tables.receipts
 _FACTS = (_s.c.tracking_id, _s.c.number, _s.c.notation, _s.c.subject, _s.c.submitted_at, _s.c.size)
 
 
@@ -101,6 +101,16 @@ def _read(rows: Sequence[Row]) -> list[QueueLine]:
         )
         for row in rows
     ]
+
+
+_HEARD = Query(
+    select(_r.c.from_organ, func.max(_r.c.recorded_at).label("at")).group_by(_r.c.from_organ)
+)
+
+
+def heard(connection: Connection) -> dict[str, datetime]:
+    """When the last receipt of each organ came. Reads every receipt once."""
+    return {row["from_organ"]: moment(row["at"]) for row in connection.rows(_HEARD)}
 
 
 # -- shape -------------------------------------------------------------------------------------

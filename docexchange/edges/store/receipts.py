@@ -17,7 +17,7 @@ from ...core.events import status_event
 from ...core.model import Receipt, ReceiptOutcome
 from ...core.standing import Standing, after
 from ...core.states import CHANGE_ANSWERS, CONFLICT, Event, Kind, State, fold, says_conflict
-from . import blobs, parked, recalls, tables
+from . import blobs, parked, pings, recalls, tables
 from .database import Connection, Query, Row, adding, maybe_micros, micros, moment
 from .deliveries import loaded, move, snapshot, standing_of
 from .transaction import Transaction
@@ -67,6 +67,9 @@ def apply(transaction: Transaction, receipt: Receipt) -> ReceiptOutcome:
     if connection.one(_KNOWN, sha256=receipt.sha256) is not None:
         return ReceiptOutcome.DUPLICATE
     row = connection.one(_ABOUT, received_sha256=receipt.received_sha256, organ=receipt.from_organ)
+    if row is None and (test := pings.find(connection, receipt)) is not None:
+        known = not pings.answered(transaction, test, receipt)
+        return ReceiptOutcome.DUPLICATE if known else ReceiptOutcome.APPLIED
     if row is None and _may_fit_later(connection, receipt):
         return _park(transaction, receipt)
     why = _why_not(row, receipt)

@@ -4,7 +4,7 @@ Every write is an operation of the one writer thread (`writer`), durable when it
 journal line in the same transaction. Reads run on a connection of the calling thread and see what
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
-    submissions signings deliveries lanes pauses receipts parked arrivals kept
+    submissions signings deliveries lanes pauses receipts parked pings arrivals kept
     handover uploads evidence blobs damage streams parts journal forgetting views naming openwork
     stamping figures search operating queue (the last two behind `operator`)
 
@@ -85,6 +85,7 @@ from . import (
     parked,
     parts,
     pauses,
+    pings,
     recalls,
     receipts,
     search,
@@ -455,6 +456,9 @@ class SqlStore:
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
         return await self._finish("apply_receipt", lambda work: receipts.apply(work, receipt))
 
+    async def answer_ping(self, said: Submission, by: str, sha256: str) -> None:
+        await self._finish("answer_ping", lambda work: pings.answer(work, said, by, sha256))
+
     async def match_parked(self, now: datetime) -> Sequence[Receipt]:
         if not parked.any_due(self._reader, now):  # asked every second, and nearly always so
             return []
@@ -646,6 +650,11 @@ class SqlStore:
         """Journal lines about a document, or about an arrival and what we said of it, in order."""
         with self._reader.reading():
             return views.journal_of(self._reader, ref)
+
+    def lines_about(self, tracking_id: str) -> list[JournalLine]:
+        """Journal lines about this tracking id alone, whatever it names, in order."""
+        with self._reader.reading():
+            return journal.lines_of(self._reader, tracking_id)
 
     def verify_journal(self) -> tuple[int, str]:
         """(lines, hash of the last). Raises StoreError naming the first broken line."""

@@ -1,10 +1,11 @@
-"""`track --follow` and `stats`: what happens, as it happens and counted."""
+"""`track --follow`, `track --ask` and `stats`: what happens, as it happens and counted."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +33,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, *todo: Callable[[], None]) -> list[fl
         waits.append(seconds)
         next(left)()
 
-    monkeypatch.setattr(follow.time, "sleep", sleep)
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=sleep))
     return waits
 
 
@@ -111,3 +112,39 @@ def test_stats_of_another_time(office: Office) -> None:
     given = ("--from", "2026-06-01T07:00:00+07:00", "--to", "2026-06-01T07:00:01+07:00")
     assert "Sent: 1 deliveries" in office.run("H05", "stats", *given).out
     assert office.run("H05", "stats", "--from", "yesterday").code == 2
+
+
+def test_a_status_that_was_lost_is_asked_for_again(office: Office) -> None:
+    """The broker of the sender lost its disk: the 03 is nowhere but at its receiver."""
+    ref = office.play(office.theatre.send(98, ("H01", "H13")))
+    office.settle()
+    at = office.theatre.nodes["H01"]
+    story = receipts.report(
+        at.store.arrivals()[0].tracking_id, "03", world=at.world, now=office.theatre.clock.now()
+    )
+    office.play(story)
+    office.play(at.turn())
+    office.theatre.axis.queues["H05"].clear()
+    office.theatre.clock.advance(timedelta(hours=1))
+    shown = office.run("H05", "track", ref, "--json").json
+    assert {one["organ"]: one["code"] for one in shown["deliveries"]} == {"H01": "01", "H13": "01"}
+
+    dry = office.run("H05", "track", ref, "--ask", "--to", "H01", "--dry-run")
+    assert (dry.code, dry.out) == (0, "H01: asked for its statuses again\n")
+    ran = office.run("H05", "track", ref, "--ask", "--to", "H01", "--reason", "mất trạng thái")
+    assert ran.code == 0
+    office.settle()
+    shown = office.run("H05", "track", ref, "--json").json
+    assert {one["organ"]: one["code"] for one in shown["deliveries"]} == {"H01": "03", "H13": "01"}
+    assert [one["event"] for one in shown["journal"]].count("statuses_asked") == 1
+    assert len(at.store.arrivals()) == 1
+    listed = office.run("H05", "list", "--json").json["documents"]
+    assert [one["tracking_id"] for one in listed] == [ref]
+    assert office.theatre.nodes["H05"].store.operator.shape(office.theatre.clock.now()) == []
+
+
+def test_who_has_not_acknowledged_is_not_asked(office: Office) -> None:
+    ref = office.play(office.theatre.send(98, ("H01",)))
+    ran = office.run("H05", "track", ref, "--ask")
+    assert (ran.code, "what waits is sent again by itself" in ran.err) == (5, True)
+    assert office.run("H05", "track", ref, "--ask", "--to", "H13").code == 4
