@@ -85,6 +85,7 @@ class OcspAnswer:
                 raise EvidenceUnusable(
                     f"the OCSP responder answered {name}", f"máy chủ OCSP trả lời {name}"
                 )
+            _read_whole(parsed)
             return OcspAnswer(
                 sha256=hashlib.sha256(der).hexdigest(),
                 produced_at=parsed.produced_at_utc,
@@ -170,6 +171,28 @@ def request(certificate: Certificate, issuer: Certificate, nonce: bytes) -> byte
     )
     made = builder.add_extension(x509.OCSPNonce(nonce), critical=False).build()
     return made.public_bytes(Encoding.DER)
+
+
+def _read_whole(parsed: ocsp.OCSPResponse) -> None:
+    """Have the parts read that cryptography would only read when they are used: what cannot be read
+    is refused when the answer comes, never in the middle of a judgement.
+
+    Source: RFC 5280, clause 4.2, by RFC 6960, clause 4.4, for critical extensions.
+    """
+    _ = parsed.responder_name, parsed.responder_key_hash
+    singles = list(parsed.responses)
+    for one in singles:
+        _ = one.hash_algorithm
+    extensions = [*parsed.extensions]
+    if len(singles) == 1:  # of several, cryptography reads none
+        extensions += parsed.single_extensions
+    for extension in extensions:
+        if extension.critical and not isinstance(extension.value, x509.OCSPNonce):
+            oid = extension.oid.dotted_string
+            raise EvidenceUnusable(
+                f"the OCSP answer has the critical extension {oid}",
+                f"trả lời OCSP có phần mở rộng bắt buộc {oid}",
+            )
 
 
 def _single(one: ocsp.OCSPSingleResponse) -> Single:

@@ -27,6 +27,10 @@ from ..core.errors import Deferred
 REDIRECTS_MAX: Final = 3
 _PORTS: Final = {"http": 80, "https": 443}
 _PIECE: Final = 64 * 1024  # bytes read at once
+# IPv6 that carries an IPv4 address: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), compatible (RFC 4291)
+_CARRYING: Final = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96"))
+)
 _PAGES: Final = ("text/html", "application/xhtml+xml")
 
 
@@ -166,7 +170,7 @@ def _connect(parts: SplitResult, *, private: bool, watch: _Watch) -> http.client
     url = parts.geturl()
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-    closed = [one for one in addresses if not ipaddress.ip_address(one).is_global]
+    closed = [one for one in addresses if not _is_public(one)]
     if closed and not private:
         raise _failed(url, f"{host} is {closed[0]}, a private address (revocation.private_hosts)")
     raw = socket.create_connection((addresses[0], port), timeout=watch.seconds)
@@ -182,6 +186,15 @@ def _connect(parts: SplitResult, *, private: bool, watch: _Watch) -> http.client
             raise
         watch.hold(connection.sock)
     return connection
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address is of one host of the internet, and not a form that a gateway turns into
+    another one: those carry any IPv4 address, loopback too."""
+    one = ipaddress.ip_address(address)
+    if not one.is_global or one.is_multicast:
+        return False
+    return one.version == 4 or not (one.is_site_local or any(one in net for net in _CARRYING))
 
 
 def _split(url: str) -> SplitResult | None:

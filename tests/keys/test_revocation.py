@@ -9,6 +9,7 @@ from time import perf_counter
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
@@ -367,3 +368,57 @@ def test_a_verdict_is_remembered_until_evidence_comes_or_it_is_over() -> None:
 def test_half_of_its_validity_later_it_is_due_again() -> None:
     found = judged(crl(CA, this_update=AT, next_update=AT + WEEK))
     assert found.refresh_at() == AT + WEEK / 2
+
+
+# -- what a hostile source may send ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["list", "answer"])
+def test_no_changed_byte_makes_anybody_good_revoked_or_us_stumble(by: str) -> None:
+    """F1, F2: evidence comes over plain HTTP, so whoever sits between may change each byte of it.
+
+    What is still believed says what was signed: a changed byte that no signature covers.
+    """
+    whole = {
+        "list": crl(CA, {LEAF: AT - DAY}, extensions=[point(users_only=True)]),
+        "answer": answer(LEAF, CA, by=responder(), revoked_at=AT - DAY, nonce=b"n" * NONCE_BYTES),
+    }[by]
+    said = judged(whole)
+    assert said.status is REVOKED
+    unreadable = 0
+    for number in range(len(whole)):
+        for flip in (0x01, 0x80, 0xFF):
+            changed = bytearray(whole)
+            changed[number] ^= flip
+            try:
+                found = judged(bytes(changed))
+                if by == "answer":
+                    OcspAnswer.from_der(bytes(changed)).nonce_problem(b"", required=False)
+            except EvidenceUnusable:
+                unreadable += 1
+                continue
+            assert found.status is UNKNOWN or found.revoked_at == said.revoked_at, number
+    assert unreadable > len(whole) // 10
+
+
+def test_an_answer_with_a_critical_extension_that_nobody_knows_is_refused() -> None:
+    plain = OcspAnswer.from_der(answer(LEAF, CA)).parsed.responses
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=LEAF.x509,
+        issuer=CA.certificate.x509,
+        algorithm=next(iter(plain)).hash_algorithm,
+        cert_status=ocsp.OCSPCertStatus.GOOD,
+        this_update=AT - DAY,
+        next_update=AT + DAY,
+        revocation_time=None,
+        revocation_reason=None,
+    )
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, CA.certificate.x509)
+    for critical in (False, True):
+        made = builder.add_extension(UNKNOWN_EXTENSION, critical)
+        data = made.sign(CA.key, hashes.SHA256()).public_bytes(Encoding.DER)
+        if critical:
+            with pytest.raises(EvidenceUnusable, match="critical extension"):
+                Evidence.of([data])
+        else:
+            assert judged(data).status is GOOD

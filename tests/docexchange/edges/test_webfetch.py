@@ -3,6 +3,7 @@ that a certificate could cause: catalogue F)."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from docexchange.edges.webfetch import REDIRECTS_MAX, FetchFailed, Rules, fetch
 
 Handler = Callable[[BaseHTTPRequestHandler], None]
 LIMIT = 1000
+PUBLIC = "8.8.8.8"  # of the internet; nothing is sent to it
 
 
 @contextmanager
@@ -100,11 +102,59 @@ def test_a_name_that_leads_inside_is_refused_unless_the_config_says_so() -> None
         assert fetch(f"http://localhost:{port}/", rules(port), LIMIT) == b"list"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "169.254.169.254",
+        "100.64.0.1",
+        "224.0.1.1",
+        "0.0.0.0",
+        "::1",
+        "fe80::1",
+        "fd00::1",
+        "fec0::1",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::a00:1",
+        "2002:7f00:1::",
+        "ff0e::1",
+    ],
+)
+def test_each_form_of_an_address_inside_is_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a public one too: which of them a connection takes is not for the name to choose."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 80)) for one in (PUBLIC, address)]
+    tried: list[object] = []
+
+    def resolve(*_: object, **__: object) -> object:
+        return found
+
+    def connect(where: object, **_: object) -> socket.socket:
+        tried.append(where)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    named = Rules(frozenset({"crl.vn"}))
+    with pytest.raises(FetchFailed, match="a private address"):
+        fetch("http://crl.vn/ca.crl", named, LIMIT)
+    assert tried == []
+    found.pop()
+    with pytest.raises(FetchFailed, match="Refused"):
+        fetch("http://crl.vn/ca.crl", named, LIMIT)
+    assert tried == [(PUBLIC, 80)]
+
+
 def test_a_redirect_is_judged_as_an_address_is() -> None:
     with serving(replying()) as good, serving(replying()) as other:
         for place, why in (
             (f"http://localhost:{other}/", "not in revocation"),
             ("http://169.254.169.254/latest", "not in revocation"),
+            ("file:///etc/passwd", "not in revocation"),
             ("", "redirects"),
         ):
             with (
