@@ -162,6 +162,31 @@ class Evidence:
             self._known = {}
         return item
 
+    def forget(self, before: datetime) -> int:
+        """Let go of what was over before a time and has a newer one beside it; how many those are.
+
+        For who judges the present only, and for years: each CA gives a list a day or an hour. The
+        newest list of a scope and answer about a certificate stays, and says since when it is over.
+        """
+        held = len(self._held)
+        self._crls = {name: _not_over(lists, before) for name, lists in self._crls.items()}
+        self._answers = {
+            number: tuple(
+                one
+                for place, one in enumerate(answers)
+                if place == 0 or _until_of(one, number) >= before
+            )
+            for number, answers in self._answers.items()
+        }
+        left = {one.sha256 for lists in self._crls.values() for one in lists}
+        left |= {one.sha256 for answers in self._answers.values() for one in answers}
+        self._held = {
+            digest: item
+            for digest, item in self._held.items()
+            if item.kind == "certificate" or digest in left
+        }
+        return held - len(self._held)
+
     def judge(
         self,
         chain: Sequence[Certificate],
@@ -362,13 +387,39 @@ class Evidence:
         for single in answer.singles:
             number = single.parsed.serial_number
             held = (*changed.get(number, ()), answer)
-            changed[number] = tuple(sorted(held, key=lambda one: one.produced_at, reverse=True))
+            changed[number] = tuple(sorted(held, key=_age, reverse=True))
         self._answers = changed
 
     def _keep_certificate(self, certificate: Certificate) -> None:
         name = normal(certificate.x509.subject)
         held = (*self._certificates.get(name, ()), certificate)
         self._certificates = {**self._certificates, name: held}
+
+
+def _not_over(lists: Sequence[Crl], before: datetime) -> tuple[Crl, ...]:
+    """Of lists of one name, newest first: those of `before` or later, and the newest of a scope."""
+    newest: dict[tuple[Scope, bool], Crl] = {}
+    for crl in lists:
+        newest.setdefault((crl.scope, crl.is_delta), crl)
+    return tuple(
+        crl
+        for crl in lists
+        if (crl.next_update or crl.this_update) >= before or newest[crl.scope, crl.is_delta] is crl
+    )
+
+
+def _age(answer: OcspAnswer) -> tuple[datetime, datetime]:
+    """By which the newer of two answers is known; a responder may sign several in one second."""
+    return answer.produced_at, max(one.this_update for one in answer.singles)
+
+
+def _until_of(answer: OcspAnswer, serial: int) -> datetime:
+    """Until when an answer counts for certificates of a serial number."""
+    return max(
+        one.next_update or one.this_update + NO_NEXT_UPDATE
+        for one in answer.singles
+        if one.parsed.serial_number == serial
+    )
 
 
 def _signs_lists(signer: Certificate) -> bool:

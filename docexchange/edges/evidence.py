@@ -40,6 +40,7 @@ SKEW: Final = timedelta(minutes=5)  # a CA's clock may be ahead of ours by this 
 WAITS: Final = tuple(timedelta(seconds=one) for one in (15, 60, 300, 900))  # after failures
 SOON: Final = timedelta(seconds=60)  # least time between two fetches of what is short-lived
 AT_ONCE: Final = 4  # fetches under way
+OVER: Final = timedelta(days=1)  # for so long what is over and replaced stays in memory
 OCSP_REQUEST: Final = "application/ocsp-request"
 
 Fetch = Callable[[str, Rules, int, bytes, str], bytes]
@@ -126,6 +127,7 @@ class Collector:
             await asyncio.gather(*map(one, asks))
         new = await self._take_up()
         if new:
+            self.evidence.forget(now - OVER)  # the store keeps it, for auditors
             woken = await self.store.wake_held(now)
             log.info("evidence", items=len(self.evidence), new=new, judged_again=woken)
         return new

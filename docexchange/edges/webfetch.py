@@ -27,7 +27,8 @@ from ..core.errors import Deferred
 REDIRECTS_MAX: Final = 3
 _PORTS: Final = {"http": 80, "https": 443}
 _PIECE: Final = 64 * 1024  # bytes read at once
-# IPv6 that carries an IPv4 address: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), compatible (RFC 4291)
+# IPv6 that carries an IPv4 address: NAT64 (RFC 6052 and 8215), 6to4 (RFC 3056), the IPv4-compatible
+# form (RFC 4291, clause 2.5.5.1).
 _CARRYING: Final = tuple(
     map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96"))
 )

@@ -365,6 +365,22 @@ def test_a_verdict_is_remembered_until_evidence_comes_or_it_is_over() -> None:
     assert held.asked() == (CHAIN,)
 
 
+def test_what_is_over_and_replaced_is_let_go_of() -> None:
+    """A node that runs for a year would hold each list of it otherwise."""
+    held = Evidence.of([OF_ROOT, crl(CA, next_update=AT), answer(LEAF, CA, next_update=AT)])
+    assert (held.forget(AT + HOUR), len(held)) == (0, 3)  # nothing is newer
+    for day in range(1, 50):
+        at = AT + day * DAY
+        held.add(crl(CA, {LEAF: at}, this_update=at, next_update=at + DAY))
+        held.add(crl(CA, this_update=at, next_update=at + DAY, extensions=[point(users_only=True)]))
+        held.add(answer(LEAF, CA, this_update=at, next_update=at + DAY))
+        held.forget(at - DAY)
+        assert len(held) <= 1 + 3 * 3
+        assert held.judge(CHAIN, CHAIN[1:], P256.trust, at)[0].revoked_at == at
+    assert held.judge(CHAIN, CHAIN[1:], P256.trust, AT + 60 * DAY)[0].status is UNKNOWN
+    assert "is over since" in held.judge(CHAIN, CHAIN[1:], P256.trust, AT + 60 * DAY)[0].detail
+
+
 def test_half_of_its_validity_later_it_is_due_again() -> None:
     found = judged(crl(CA, this_update=AT, next_update=AT + WEEK))
     assert found.refresh_at() == AT + WEEK / 2
