@@ -221,6 +221,8 @@ class Collector:
             wrong = OcspAnswer.from_der(data).nonce_problem(nonce, required=False)
             if wrong:
                 raise EvidenceUnusable(wrong)
+        if data.lstrip()[:1] == b"<":
+            raise EvidenceUnusable("it answered with a page, whatever it calls it")
         item, _ = read_item(data)
         if item.kind != ask.kind:
             raise EvidenceUnusable(f"asked for a {ask.kind}, got a {item.kind}")

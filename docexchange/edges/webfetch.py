@@ -16,6 +16,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -174,8 +175,7 @@ def _connect(parts: SplitResult, *, private: bool, watch: _Watch) -> http.client
     closed = [one for one in addresses if not _is_public(one)]
     if closed and not private:
         raise _failed(url, f"{host} is {closed[0]}, a private address (revocation.private_hosts)")
-    raw = socket.create_connection((addresses[0], port), timeout=watch.seconds)
-    watch.hold(raw)
+    raw = _first(addresses, port, watch)
     connection = http.client.HTTPConnection(host, port, timeout=watch.seconds)
     connection.sock = raw
     if parts.scheme == "https":
@@ -187,6 +187,22 @@ def _connect(parts: SplitResult, *, private: bool, watch: _Watch) -> http.client
             raise
         watch.hold(connection.sock)
     return connection
+
+
+def _first(addresses: Sequence[str], port: int, watch: _Watch) -> socket.socket:
+    """A connection to the first of the addresses that takes one; each has an equal part of the
+    time, so that IPv6 that leads nowhere does not use it up."""
+    for address in addresses[:-1]:
+        with suppress(OSError):
+            wait = watch.seconds / len(addresses)
+            return _held(socket.create_connection((address, port), timeout=wait), watch)
+    return _held(socket.create_connection((addresses[-1], port), timeout=watch.seconds), watch)
+
+
+def _held(raw: socket.socket, watch: _Watch) -> socket.socket:
+    raw.settimeout(watch.seconds)
+    watch.hold(raw)
+    return raw
 
 
 def _is_public(address: str) -> bool:

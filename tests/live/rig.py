@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,12 +60,18 @@ def mailroom_url(rabbit: Node, name: str) -> str:
 
 @contextlib.asynccontextmanager
 async def exchange(
-    folder: Path, rabbit: Node, *echoes: Echo, more: str = ""
+    folder: Path,
+    rabbit: Node,
+    *echoes: Echo,
+    more: str = "",
+    keys: Mapping[str, bytes] | None = None,
 ) -> AsyncIterator[dict[str, Config]]:
     """The nodes of this axis, real and in this process, each serving the organ of its name with a
-    mailroom, `more` in its config; `rabbit` has an empty axis and empty mailrooms."""
+    mailroom, `more` in its config; `rabbit` has an empty axis and empty mailrooms. `keys` are files
+    as `demo_ca` makes them, which makes them if None."""
     names = list(ORGANS)
-    for name, data in demo_ca({o: o for o in names}, now=datetime.now(UTC), key="p256").items():
+    made = keys or demo_ca({o: o for o in names}, now=datetime.now(UTC), key="p256")
+    for name, data in made.items():
         path = folder / "keys" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)

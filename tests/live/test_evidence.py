@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +17,23 @@ from docexchange import compose
 from docexchange.cli import main
 from docexchange.core.ports import Clock
 from docexchange.demo.rabbitmq import Node
+from docexchange.edges import evidence
 from docexchange.edges.clock import WallClock
 from docexchange.flow import outbox
+from keys.certificates import Certificate
+from keys.demo_ca import (
+    ORGAN_USAGE,
+    YEAR,
+    authority_extensions,
+    issue,
+    issue_root,
+    key_usage,
+    organ_name,
+)
+from keys.private import new_key
+from tests.authority import RESPONDER, crl, ocsp_at, points
 from tests.live.rig import SOON, exchange
+from tests.responder import OpensslOcsp, Website
 from tests.theatre import document
 
 pytestmark = pytest.mark.live
@@ -67,3 +83,114 @@ async def test_a_held_document_arrives_when_evidence_is_imported(
                 await asyncio.sleep(0)
             while sender.document(sent.tracking_id).deliveries[0].code != "01":
                 await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class Authorities:
+    """A PKI whose certificates name their sources on loopback: the root's list on a web site, the
+    issuing CA's `openssl ocsp`, signed by a responder that it appointed."""
+
+    keys: Mapping[str, bytes]
+    organs: Mapping[str, Certificate]
+    site: Website
+    ocsp: OpensslOcsp
+    crl: bytes
+
+    @property
+    def settings(self) -> str:
+        hosts = f'["localhost:{self.site.port}", "localhost:{self.ocsp.port}"]'
+        return f'{CHECKED}hosts = {hosts}\nprivate_hosts = {hosts}\ntimeout = "5s"\n'
+
+    def put_list(self, kind: str, body: bytes) -> None:
+        self.site.pages["/root.crl"] = (200, kind, body)
+
+
+@pytest.fixture
+def authorities(tmp_path: Path) -> Iterator[Authorities]:
+    """Sources that are down."""
+    now = datetime.now(UTC)
+    start, end = now - timedelta(days=1), now + YEAR
+    site = Website()
+    root = issue_root("Root", new_key("p256"), start, end)
+    above = [*authority_extensions(path_length=0), points(site.url("/root.crl"))]
+    issuing = issue(organ_name("CA", "CA"), new_key("p256"), root, start, end, above)
+    signer = issue(
+        organ_name("OCSP", "OCSP"), new_key("p256"), issuing, start, end, list(RESPONDER)
+    )
+    keys = {"root.pem": root.pem, "issuing.pem": issuing.pem}
+    organs = {}
+    with site, OpensslOcsp(tmp_path / "ocsp", issuing, signer) as ocsp:
+        for name in ("H05", "H13"):
+            extensions = [(key_usage(*ORGAN_USAGE), True), ocsp_at(ocsp.url)]
+            subject = organ_name(name, name)
+            leaf = issue(subject, new_key("p256"), issuing, start, end, extensions)
+            keys |= {f"{name}/key.pem": leaf.key_pem, f"{name}/chain.pem": leaf.pem + issuing.pem}
+            organs[name] = leaf.certificate
+            ocsp.issued(leaf.certificate)
+        later = now + timedelta(days=1)
+        listed = crl(root, this_update=now - timedelta(minutes=1), next_update=later)
+        yield Authorities(keys, organs, site, ocsp, listed)
+
+
+@pytest.mark.parametrize("revoked", [False, True], ids=["good", "revoked"])
+async def test_f1_f2_sources_that_are_down_lie_and_come_back(
+    empty_axis: Node,
+    empty_mailrooms: Node,
+    tmp_path: Path,
+    authorities: Authorities,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    revoked: bool,
+) -> None:
+    """Down, then a page of HTML: held, no word of "revoked". Back: the verdict it deserves. Down
+    again: what was said counts until it is over."""
+    monkeypatch.setattr(evidence, "WAITS", (timedelta(seconds=0.2),))  # 15 s and more
+    clock: Clock = WallClock()
+    site, ocsp = authorities.site, authorities.ocsp
+    if revoked:
+        ocsp.revoke(authorities.organs["H05"], clock.now() - timedelta(hours=1))
+    more = authorities.settings
+    async with (
+        exchange(tmp_path, empty_axis, more=more, keys=authorities.keys) as nodes,
+        asyncio.timeout(6 * SOON),
+    ):
+        with (
+            compose.open_store(nodes["H05"], exclusive=False) as sender,
+            compose.open_store(nodes["H13"], exclusive=False) as receiver,
+        ):
+            world = compose.build_world(nodes["H05"], sender, clock)
+            sent = await outbox.submit(document(1, ("H13",)), world=world, now=clock.now())
+            await until(receiver.kept_list)
+            authorities.put_list("text/html", b"<html>Please log in</html>")
+            site.start()
+            await until(lambda: len(site.asked) >= 2)
+            authorities.put_list("application/octet-stream", b"<html>Please log in</html>")
+            seen = len(site.asked)
+            await until(lambda: len(site.asked) >= seen + 2)
+            [held] = receiver.kept_list()
+            assert (held.held, held.reason) == (True, "REVOCATION_MISSING")
+            assert receiver.arrivals() == []
+            assert receiver.evidence_list() == []
+
+            authorities.put_list("application/pkix-crl", authorities.crl)
+            ocsp.start()
+            if revoked:
+                await until(lambda: not receiver.kept("1").held)
+                assert receiver.kept("1").reason == "REVOKED"
+                assert receiver.arrivals() == []
+                assert sender.document(sent.tracking_id).deliveries[0].code == ""
+                return
+            await until(receiver.arrivals)
+            await until(lambda: sender.document(sent.tracking_id).deliveries[0].code == "01")
+            assert {one.kind for one in receiver.evidence_list()} == {"crl", "ocsp"}
+
+            ocsp.stop()
+            site.stop()
+            await outbox.submit(document(2, ("H13",)), world=world, now=clock.now())
+            await until(lambda: len(receiver.arrivals()) == 2)
+
+
+async def until(ready: Callable[[], object]) -> None:
+    """Wait for something that a daemon does; the timeout of the test ends it."""
+    while not ready():
+        await asyncio.sleep(0.01)

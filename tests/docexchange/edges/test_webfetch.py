@@ -149,6 +149,14 @@ def test_each_form_of_an_address_inside_is_refused(
     assert tried == [(PUBLIC, 80)]
 
 
+def test_the_next_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(replying()) as port:
+        # Nobody listens on 127.0.0.2; it stands for IPv6 that leads nowhere.
+        found = [(socket.AF_INET, 1, 6, "", (one, port)) for one in ("127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        assert fetch(f"http://localhost:{port}/", rules(port), LIMIT) == b"list"
+
+
 def test_a_redirect_is_judged_as_an_address_is() -> None:
     with serving(replying()) as good, serving(replying()) as other:
         for place, why in (
