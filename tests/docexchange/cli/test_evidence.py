@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -43,9 +44,12 @@ def strict(office: Office) -> Office:
     return office
 
 
-def receive(office: Office, number: int = 98) -> None:
-    office.theatre.axis.put(Lane.NORMAL, "H05", envelope(number), "node-H01")
+def receive(office: Office, data: bytes = b"") -> bytes:
+    """Let H05 have an envelope, number 98 if none is given; its bytes."""
+    data = data or envelope(98)
+    office.theatre.axis.put(Lane.NORMAL, "H05", data, "node-H01")
     office.play(office.theatre.nodes["H05"].turn())
+    return data
 
 
 def test_import_names_each_file_and_what_was_left_out(office: Office, lists: Path) -> None:
@@ -108,6 +112,50 @@ def test_after_the_grace_a_person_decides(strict: Office, lists: Path) -> None:
     strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
     assert strict.run("H05", "quarantine", "recheck", "1").code == 0
     assert [view.number for view in node.store.arrivals()] == ["98"]
+
+
+def journal(office: Office) -> list[dict[str, object]]:
+    """What H05 wrote down, in order."""
+    raw = office.theatre.nodes["H05"].store._reader._raw
+    return [json.loads(line) for (line,) in raw.execute("SELECT line FROM journal ORDER BY number")]
+
+
+def past_the_grace(strict: Office) -> bytes:
+    """Let H05 wait in vain for evidence of an envelope; its bytes."""
+    data = receive(strict)
+    strict.play(strict.theatre.run(timedelta(hours=4, minutes=10), timedelta(minutes=5)))
+    assert strict.theatre.nodes["H05"].store.kept("1").held is False
+    return data
+
+
+@pytest.mark.parametrize("decision", ["recheck", "discard"])
+def test_what_a_person_decides_after_the_grace_is_journalled(
+    strict: Office, lists: Path, decision: str
+) -> None:
+    past_the_grace(strict)
+    if decision == "recheck":
+        strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
+    before = len(journal(strict))
+    ran = strict.run("H05", "quarantine", decision, "1", "--reason", "đã hỏi CA")
+    assert ran.code == 0, ran.err
+    written = journal(strict)[before:]
+    assert any(line.get("detail") == "đã hỏi CA" and line.get("by") for line in written)
+    assert len(strict.theatre.nodes["H05"].store.arrivals()) == (decision == "recheck")
+
+
+def test_after_the_grace_the_sender_s_next_copy_is_judged_by_what_came(
+    strict: Office, lists: Path
+) -> None:
+    data = past_the_grace(strict)
+    store = strict.theatre.nodes["H05"].store
+    receive(strict, data)
+    assert (store.kept("1").copies, store.arrivals()) == (2, [])
+    strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
+    node = strict.theatre.nodes["H05"]
+    for name in ("root.crl", "ca.crl"):  # as its collector does within a second
+        node.world.evidence.add((lists / name).read_bytes())
+    receive(strict, data)
+    assert [view.number for view in store.arrivals()] == ["98"]
 
 
 def test_what_a_revoked_key_signed_is_quarantined(strict: Office, tmp_path: Path) -> None:
