@@ -1,5 +1,5 @@
 """Which test answers for which reported failure of a peer system and which row of the attack
-catalogue, sections D and E. A row without a test must say what it waits for.
+catalogue, sections D to G. A row without a test must say what it waits for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,12 @@ DELIVERY, SENDER = f"{J}/test_delivery.py", f"{L}/test_sender.py"
 JOURNEYS, PEERS = f"{J}/test_journeys.py", f"{J}/test_peer_failures.py"
 D, LIVE_D_E = f"{J}/test_catalogue_d.py", f"{L}/test_catalogue_d_e.py"
 OUTAGES, ALARMS = f"{J}/test_outages.py", f"{L}/test_alarms.py"
+SOURCES = "tests/docexchange/edges/test_evidence.py"
+FETCH, EVIDENCE = (
+    "tests/docexchange/edges/test_webfetch.py",
+    "tests/docexchange/cli/test_evidence.py",
+)
+REVOCATION, JOURNAL = "tests/keys/test_revocation.py", "tests/envelopes/evidence/test_journal.py"
 STORE, MAILROOM = "tests/docexchange/edges/store", "tests/docexchange/flow/test_mailroom.py"
 
 # Row -> its words, and its tests as file::name (the beginning of a name is enough).
@@ -229,15 +235,97 @@ ROWS: dict[str, tuple[str, list[str]]] = {
         "too many recipients are refused; those of one document stand or fall together",
         ["tests/docexchange/core/test_policy.py::test_others_are_refused"],
     ),
+    "catalogue F1": (
+        "OCSP that is down, slow, refuses, is stale or of another: never good, never revoked",
+        [
+            f"{L}/test_evidence.py::test_f1_f2_",
+            f"{SOURCES}::test_a_source_that_lies_is_neither_good_nor_revoked",
+            f"{SOURCES}::test_an_answer_to_another_question_is_refused",
+            f"{FETCH}::test_a_source_that_drips",
+            f"{FETCH}::test_a_source_that_is_down",
+            f"{REVOCATION}::test_an_answer_that_may_not_speak_says_nothing",
+            f"{REVOCATION}::test_no_changed_byte_makes_anybody_good_revoked_or_us_stumble",
+            f"{EVIDENCE}::test_without_evidence_an_envelope_is_held",
+            f"{EVIDENCE}::test_after_the_grace_a_person_decides",
+            f"{EVIDENCE}::test_what_a_person_decides_after_the_grace_is_journalled",
+        ],
+    ),
+    "catalogue F2": (
+        "a list that is stale, too large, a delta, of another, unknown; fetched by rules only",
+        [
+            f"{L}/test_evidence.py::test_f1_f2_",
+            f"{REVOCATION}::test_a_list_that_may_not_speak_says_neither_revoked_nor_good",
+            f"{REVOCATION}::test_a_delta_adds_and_never_takes_away",
+            f"{REVOCATION}::test_f2_a_list_of_a_million_entries_is_refused_unread",
+            f"{FETCH}::test_what_is_no_answer",
+            f"{FETCH}::test_a_redirect_is_judged_as_an_address_is",
+            f"{FETCH}::test_of_other_hosts_and_ports_nothing_is_asked",
+            f"{FETCH}::test_each_form_of_an_address_inside_is_refused",
+        ],
+    ),
+    "catalogue F3": (
+        "no authority stamps, or a token is wrong: sent all the same, refused, asked again",
+        [
+            "tests/docexchange/flow/test_stamping.py::test_an_outage_stops_nothing",
+            "tests/docexchange/flow/test_stamping.py::test_no_bad_token_is_ever_kept",
+            "tests/keys/test_timestamp.py::test_a_wrong_token_is_refused",
+            "tests/keys/test_timestamp.py::test_injected_certificates_change_nothing",
+        ],
+    ),
+    "catalogue F4": (
+        "a clock that jumps: nothing is signed behind the journal, nothing waits for ever",
+        [
+            "tests/docexchange/test_compose.py::test_f4_",
+            f"{STORE}/test_deliveries.py::test_a_deadline_set_by_a_broken_clock_is_overdue",
+            f"{PEERS}::test_peer_failure_25_",
+        ],
+    ),
+    "catalogue G1": (
+        "a line flipped, deleted, moved, doubled, put in, cut; an older copy put back",
+        [
+            f"{JOURNAL}::test_every_change_is_found_where_it_is",
+            f"{JOURNAL}::test_every_flipped_byte_is_found",
+            f"{JOURNAL}::test_what_is_consistent_shows_against_a_checkpoint",
+            f"{STORE}/test_journal.py::test_every_change_is_found_where_it_is",
+        ],
+    ),
+    "catalogue G2": (
+        "a journal written anew shows by a checkpoint kept elsewhere, and without one it is said",
+        [
+            f"{JOURNAL}::test_what_is_consistent_shows_against_a_checkpoint",
+            "tests/envelopes/evidence/test_manipulations.py::test_g2_",
+        ],
+    ),
+    "catalogue G3": (
+        "two histories: each checkpoint contradicts the other",
+        [f"{JOURNAL}::test_a_fork_after_the_checkpoint_shows_against_a_later_one"],
+    ),
+    "catalogue G4": (
+        "a crash or a full disk while a line is written: the last whole one counts",
+        [
+            f"{STORE}/test_sqlstore.py::test_a_kill_leaves_the_earlier_instant_true",
+            f"{STORE}/test_writer.py::test_a_journal_that_cannot_be_written_fails_all",
+            f"{STORE}/test_unavailable.py::test_a_full_disk_refuses",
+        ],
+    ),
+    "catalogue G5": (
+        "journal and tables agree about what arrived",
+        [
+            "tests/envelopes/evidence/test_manipulations.py::test_g5_",
+            "tests/torture/test_torture.py::test_sixty_kills",
+            f"{J}/test_state_machine.py::test_whatever_happens",
+        ],
+    ),
 }
 WAITING = {
+    "catalogue F5": "a directory that is signed and numbered; today its digest is journalled",
     "catalogue E4": "live TLS",
     # A deleted queue: tests/live/test_alarms.py::test_e10_. A policy that changed, a queue that
     # another took: the heartbeat.
     "catalogue E10": "the self-addressed heartbeat",
 }
 PEER_ROWS = (*range(1, 8), *range(11, 14), *range(15, 23), *range(24, 30))
-CATALOGUE = {"D": 13, "E": 11}
+CATALOGUE = {"D": 13, "E": 11, "F": 5, "G": 5}
 
 
 def all_rows() -> Iterator[str]:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from keys.certificates import Certificate
+from keys.crl import CRL_BYTES_MAX, Crl
 from keys.demo_ca import Issued, key_usage
 from keys.errors import EvidenceUnusable
 from keys.ocsp import NONCE_BYTES, OcspAnswer, request
@@ -353,6 +354,16 @@ def test_a_list_of_20_000_entries_costs_a_look_up_not_a_parse(large: bytes) -> N
     for _ in range(100):
         held.add(large)  # known by its digest
     assert perf_counter() - began < read
+
+
+def test_f2_a_list_of_a_million_entries_is_refused_unread() -> None:
+    """36 bytes an entry, as with serial numbers of 16: more than is read, and told at once."""
+    largest = 1_000_000 * 36
+    assert largest > CRL_BYTES_MAX
+    began = perf_counter()
+    with pytest.raises(EvidenceUnusable, match="at most 33554432"):
+        Crl.from_der(bytes(largest))
+    assert perf_counter() - began < 1
 
 
 def test_a_verdict_is_remembered_until_evidence_comes_or_it_is_over() -> None:
