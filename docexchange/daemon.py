@@ -16,9 +16,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -119,7 +120,8 @@ class Daemon:
                 *(group.create_task(self._echo(one)) for one in self.echoes),
                 group.create_task(self._look()),
                 *self._stampers(group),
-                group.create_task(self._collect()),
+                group.create_task(self._collect(self.collector.ask)),
+                group.create_task(self._collect(self.collector.take_up)),
             ]
             if self.mailrooms is not None and self.desks is not None:
                 connections.append(group.create_task(self.mailrooms.run()))
@@ -229,11 +231,11 @@ class Daemon:
             self.crash("after:round")
             await asyncio.sleep(KEEP_EVERY)
 
-    async def _collect(self) -> None:
-        """Keep the evidence of revocation fresh, and take up what a person imports."""
+    async def _collect(self, part: Callable[[datetime], Awaitable[object]]) -> None:
+        """Keep the evidence of revocation fresh: ask for it, or take up what came."""
         while True:
             try:
-                await self.collector.turn(self.clock.now())
+                await part(self.clock.now())
             except StoreUnavailable as why:
                 log.error("cannot_store", why=str(why))
             await asyncio.sleep(KEEP_EVERY)

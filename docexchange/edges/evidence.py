@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -99,6 +100,10 @@ class Collector:
     nonce: Callable[[], bytes] = lambda: secrets.token_bytes(NONCE_BYTES)
     _turns: dict[str, _Turn] = field(default_factory=dict, init=False)
     _last: int = field(default=0, init=False)
+    # Its own: slow sources must not hold the threads in which envelopes are judged.
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(AT_ONCE, "evidence"), init=False, repr=False
+    )
 
     async def load(self, now: datetime) -> int:
         """Take up what the store has and is not over; its number of items."""
@@ -109,9 +114,12 @@ class Collector:
         return len(self.evidence)
 
     async def turn(self, now: datetime) -> int:
-        """Take up what was kept since, and ask what is due; how many items are new.
+        """Ask what is due and take up what came; how many items are new. Raises StoreError."""
+        await self.ask(now)
+        return await self.take_up(now)
 
-        When this returns, the envelopes that waited for what came are due to be judged again.
+    async def ask(self, now: datetime) -> None:
+        """Ask what is due, and keep what is usable. It may last as long as the slowest source.
 
         Raises:
             StoreError: what was fetched is fetched again later.
@@ -125,14 +133,24 @@ class Collector:
 
         if asks:
             await asyncio.gather(*map(one, asks))
-        new = await self._take_up()
+
+    async def take_up(self, now: datetime) -> int:
+        """Judge by what was kept since, fetched or imported, from now on; how many items are new.
+
+        Never waits for a source. When this returns, the envelopes that waited for what came are
+        due to be judged again.
+
+        Raises:
+            StoreError: they are judged again at their usual time.
+        """
+        new = await self._read_new()
         if new:
             self.evidence.forget(now - OVER)  # the store keeps it, for auditors
             woken = await self.store.wake_held(now)
             log.info("evidence", items=len(self.evidence), new=new, judged_again=woken)
         return new
 
-    async def _take_up(self) -> int:
+    async def _read_new(self) -> int:
         new = 0
         while found := self.store.evidence_after(self._last, 1):  # one by one: a list may be large
             new += await self._add(found[0].data)
@@ -186,7 +204,8 @@ class Collector:
     async def _ask(self, ask: _Ask, now: datetime) -> None:
         turn = self._turns.setdefault(ask.key, _Turn(now))
         try:
-            data, item, until = await asyncio.to_thread(self._get, ask, now)
+            loop = asyncio.get_running_loop()
+            data, item, until = await loop.run_in_executor(self._threads, self._get, ask, now)
         except (FetchFailed, EvidenceUnusable) as error:
             turn.due = now + WAITS[min(turn.failures, len(WAITS) - 1)]
             turn.failures += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -165,6 +167,30 @@ async def test_what_another_process_kept_is_taken_up(store: SqlStore, web: Web) 
     assert status(collector) is GOOD
     assert not await store.keep_evidence(kept_of("again.crl", read_item(data)[0], data, AT))
     assert await collector.turn(AT + SECOND) == 0
+
+
+async def test_a_slow_source_delays_nothing_that_a_person_gives(store: SqlStore, web: Web) -> None:
+    collector = made(store, web)
+    status(collector)
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(url: str, *_: object) -> bytes:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(60)
+        raise FetchFailed(f"{url}: no answer within 20 s")
+
+    collector.fetch = slow
+    asking = asyncio.create_task(collector.ask(AT))
+    await begun.wait()
+    data = crl(CA)
+    await store.keep_evidence(kept_of("ca.crl", read_item(data)[0], data, AT))
+    assert await collector.take_up(AT) == 1
+    assert status(collector) is GOOD
+    assert not asking.done()
+    go_on.set()
+    await asking
+    assert status(collector) is GOOD
 
 
 async def test_a_restart_takes_up_what_is_not_over(folder: Path, web: Web) -> None:
