@@ -171,6 +171,8 @@ def _connect(parts: SplitResult, *, private: bool, watch: _Watch) -> http.client
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     url = parts.geturl()
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if watch.over:  # a look-up cannot be ended from outside
+        raise TimeoutError
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     closed = [one for one in addresses if not _is_public(one)]
     if closed and not private:

@@ -212,6 +212,24 @@ def test_a_source_that_drips_is_left_when_the_time_is_over() -> None:
         stop.set()
 
 
+def test_nobody_is_asked_when_the_look_up_took_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def resolve(*_: object, **__: object) -> object:
+        threading.Event().wait(0.1)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    def never(handler: BaseHTTPRequestHandler) -> None:
+        raise AssertionError(handler.path)
+
+    with serving(never) as port:
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        hosts = frozenset({f"localhost:{port}"})
+        short = Rules(hosts, hosts, timedelta(seconds=0.02))
+        with pytest.raises(FetchFailed, match=r"within 0\.02 s"):
+            fetch(f"http://localhost:{port}/", short, LIMIT)
+
+
 def test_a_source_that_is_down() -> None:
     with serving(replying()) as port:
         pass
