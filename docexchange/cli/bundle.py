@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from keys.signer import Signer
     from keys.trust import Trust
 
+    from ..config import Config
     from ..core.ports import Organ as Entry
     from ..edges.directory import TomlDirectory
     from ..edges.store import SqlStore
@@ -89,31 +90,44 @@ def make(
     as_json: options.Json = False,
 ) -> None:
     """Write a bundle about a document that we sent or received."""
+    files.refuse_existing([output], force=force)
+    with session.open_store() as (config, store):
+        subject = write(store, config, ref, output, session.now(), force=force)
+    _told(output, subject, as_json=as_json)
+
+
+def write(
+    store: SqlStore, config: Config, ref: str, output: Path, now: datetime, *, force: bool
+) -> _Subject:
+    """Make the bundle about a document; what it is about.
+
+    Raises:
+        NotFound, Ambiguous: no document, or several, with that name.
+        ConfigError: this node no longer serves the organ that would sign it.
+        Conflict: its content was destroyed by a recall.
+    """
     from envelopes.evidence import bundle
 
     from .. import compose
     from ..edges.directory import TomlDirectory
     from ..edges.keyring import open_signer
 
-    files.refuse_existing([output], force=force)
-    now = session.now()
-    with session.open_store() as (config, store):
-        subject = _subject(store, ref)
-        maker = subject.contents.organ
-        if maker not in config.organs:
-            raise ConfigError(
-                f"{maker} is no longer served by this node, and only its key may sign the bundle",
-                f"nút này không còn phục vụ {maker}; chỉ khoá của cơ quan đó được ký hồ sơ",
-            )
-        signer = open_signer(config.organs[maker].signer, now)
-        directory = TomlDirectory.load(config.directory)
-        beside = (timestamps, revocation(compose.node_trust(config), now))
-        parts = _files(
-            store, subject, directory, lambda: _checkpoint(store, subject, signer, now), beside
+    subject = _subject(store, ref)
+    maker = subject.contents.organ
+    if maker not in config.organs:
+        raise ConfigError(
+            f"{maker} is no longer served by this node, and only its key may sign the bundle",
+            f"nút này không còn phục vụ {maker}; chỉ khoá của cơ quan đó được ký hồ sơ",
         )
-        with files.replacing(output, force=force) as out:
-            bundle.make(out, parts, signer, now)
-    _told(output, subject, as_json=as_json)
+    signer = open_signer(config.organs[maker].signer, now)
+    directory = TomlDirectory.load(config.directory)
+    beside = (timestamps, revocation(compose.node_trust(config), now))
+    parts = _files(
+        store, subject, directory, lambda: _checkpoint(store, subject, signer, now), beside
+    )
+    with files.replacing(output, force=force) as out:
+        bundle.make(out, parts, signer, now)
+    return subject
 
 
 def _told(output: Path, subject: _Subject, *, as_json: bool) -> None:

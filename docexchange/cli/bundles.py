@@ -14,6 +14,7 @@ import typer
 from envelopes.evidence.archive import MAGIC
 
 from . import exits, pdfs, session, show, words
+from .repeat import Kept
 from .words import say, spoken
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Asked:
     evidence: tuple[bytes, ...] = ()
 
 
-def judge(paths: Sequence[Path], asked: Asked, *, as_json: bool) -> exits.Exit:
+def judge(paths: Sequence[Path], asked: Asked, kept: Kept, *, as_json: bool) -> exits.Exit:
     """Judge one bundle, for the time asked for and for now, and print the verdict; the exit code
     is that for the time asked for.
 
@@ -76,28 +77,43 @@ def judge(paths: Sequence[Path], asked: Asked, *, as_json: bool) -> exits.Exit:
         OSError: it cannot be read.
         typer.BadParameter: there is more than one file.
     """
-    from envelopes.evidence import bundle_bytes
-    from envelopes.evidence.bundle_judge import judge as judge_bundle
-    from envelopes.evidence.bundle_report import Terms
-
     if len(paths) > 1:
         raise typer.BadParameter(
             say("mỗi lần chỉ kiểm tra một hồ sơ bằng chứng", "one evidence bundle at a time")
         )
+    report, for_now, inside = _judged(paths[0], asked)
+    whole = _json(report, for_now, inside)
+    differs = kept.done(whole)
+    if as_json:
+        show.emit_whole(whole)
+    else:
+        _print(report, for_now, asked.named, inside or ())
+    code = pdfs.worse(_EXITS[report.indication.value], pdfs.decided(asked.pdf, inside))
+    return pdfs.worse(code, exits.Exit.NEGATIVE) if differs else code
+
+
+def to_json(path: Path, asked: Asked) -> Mapping[str, Any]:
+    """Judge one bundle: what `verify --json` prints. Raises OSError."""
+    return _json(*_judged(path, asked))
+
+
+def _judged(
+    path: Path, asked: Asked
+) -> tuple[BundleReport, BundleReport, tuple[PdfReport, ...] | None]:
+    """The reports for the time asked for and for now, and what stands inside PDFs."""
+    from envelopes.evidence import bundle_bytes
+    from envelopes.evidence.bundle_judge import judge as judge_bundle
+    from envelopes.evidence.bundle_report import Terms
+
     at, now = asked.at, asked.now
-    with paths[0].open("rb") as file:
-        given, name = bundle_bytes.read(file), str(paths[0])
+    with path.open("rb") as file:
+        given, name = bundle_bytes.read(file), str(path)
         terms = Terms(asked.trust, now, at, asked.directory, asked.evidence)
         report = judge_bundle(given, terms, name)
         for_now = report
         if at != now:
             for_now = judge_bundle(given, replace(terms, at=now), name)
-        inside = _inside(given, report, asked)
-    if as_json:
-        show.emit_whole(_json(report, for_now, inside))
-    else:
-        _print(report, for_now, asked.named, inside or ())
-    return pdfs.worse(_EXITS[report.indication.value], pdfs.decided(asked.pdf, inside))
+        return report, for_now, _inside(given, report, asked)
 
 
 def _inside(

@@ -42,6 +42,7 @@ NOUNS = (
     "evidence",
     "topology",
     "verify",
+    "report",
     "inspect",
     "lint",
     "extract",

@@ -16,6 +16,7 @@ import typer
 from envelopes.large import LARGE_MAX
 
 from . import bundles, exits, files, folders, options, pdfs, session, show
+from .repeat import Kept
 from .tally import Bar, JsonStream, Tally
 from .words import say, spoken
 
@@ -111,6 +112,26 @@ def verify(
         ),
     ] = 0,
     pdf: pdfs.Policy = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="X.html|X.pdf",
+            help=say("viết thêm báo cáo để đọc và in", "also write a page to read and print"),
+        ),
+    ] = None,
+    repeat: Annotated[
+        Path | None,
+        typer.Option(
+            "--repeat",
+            metavar="X.json",
+            help=say(
+                "so với kết quả `--json` trước đây; mã thoát 1 nếu khác",
+                "compare with an earlier `--json` result; exit code 1 when it differs",
+            ),
+        ),
+    ] = None,
+    force: options.Force = False,
     evidence: options.EvidenceFiles = None,
     revocation: options.Revocation = options.RevocationPolicy.OFF,
     as_json: options.Json = False,
@@ -136,9 +157,10 @@ def verify(
         anchors = anchors.with_authorities(load_trust(tsa_trust)[0])
     binding = TomlDirectory.load(directory) if directory else None
     inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, PdfJudge(anchors, time))
+    kept = Kept(html, repeat, force)
     if any(map(bundles.is_bundle, paths)):
         asked = bundles.Asked(anchors, max(now, time), time, binding, trust, inside.policy, given)
-        raise typer.Exit(bundles.judge(paths, asked, as_json=as_json))
+        raise typer.Exit(bundles.judge(paths, asked, kept, as_json=as_json))
     many = any(path.is_dir() for path in paths)
     if many and pdf not in (None, pdfs.PdfPolicy.OFF):
         raise typer.BadParameter(
@@ -147,6 +169,11 @@ def verify(
             ),
             param_hint="--pdf",
         )
+    if many and (html or repeat):
+        raise typer.BadParameter(
+            say("không dùng cho thư mục; hãy nêu tên tệp", "name files, no folder"),
+            param_hint="--html" if html else "--repeat",
+        )
     shown = not many or as_json or session.current.verbose
     held = Evidence.of(given)
     terms = folders.Terms(anchors, time, binding, limit, all_shown=shown, evidence=held)
@@ -154,12 +181,15 @@ def verify(
     tally = Tally(found.skipped, found.unread)
     for error in found.unread:
         _unread(error)
+    differs = False
     judged = folders.judge_all(found.paths, terms, jobs or os.cpu_count() or 1)
     if many:
         _print_many(judged, terms, len(found.paths), tally, trust, as_json=as_json)
     else:
-        _print_few(judged, tally, trust, inside, as_json=as_json)
+        differs = _print_few(judged, tally, trust, inside, kept, as_json=as_json)
     code = tally.exit()
+    if differs:
+        code = pdfs.worse(code, exits.Exit.NEGATIVE)
     for reports in inside.reports.values():
         code = pdfs.worse(code, pdfs.decided(inside.policy, reports))
     raise typer.Exit(code)
@@ -198,10 +228,11 @@ def _print_few(
     tally: Tally,
     trust: Path,
     inside: Inside,
+    kept: Kept,
     *,
     as_json: bool,
-) -> None:
-    """Every report in full."""
+) -> bool:
+    """Every report in full; whether something differs from an earlier result."""
     from envelopes.report import to_json_document
     from envelopes.verify import cross_check
 
@@ -216,13 +247,15 @@ def _print_few(
     for report in checked:
         tally.add(report)
     found = [inside.judge(report, LARGE_MAX) for report in checked]
+    whole = to_json_document(checked)
+    pairs = zip(whole["documents"], found, strict=True)
+    documents = [pdfs.with_signatures(document, reports) for document, reports in pairs]
+    whole = {**whole, "documents": documents}
     if as_json:
-        whole = to_json_document(checked)
-        pairs = zip(whole["documents"], found, strict=True)
-        documents = [pdfs.with_signatures(document, reports) for document, reports in pairs]
-        show.emit_whole({**whole, "documents": documents})
+        show.emit_whole(whole)
     else:
         _print(checked, trust, found)
+    return kept.done(whole)
 
 
 def _print_many(

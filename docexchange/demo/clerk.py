@@ -6,6 +6,7 @@ It knows the contract in docexchange/README.md and nothing of the daemon. It dec
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import uuid
 from typing import Any
@@ -47,6 +48,7 @@ class Clerk:
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.wait([self._serving])
+        gc.collect()  # aio-pika's lost connections close themselves here, while the loop still runs
 
     async def _serve(self) -> None:
         while True:
