@@ -25,7 +25,7 @@ class NodeLogin:
 
     Args:
         node: its name.
-        user, password: its login.
+        user, password: its login; "" is no password: only a certificate logs in.
         mailrooms: vhosts that it serves with the same login.
     """
 
@@ -65,7 +65,7 @@ def definitions(
         "users": [
             {
                 "name": user,
-                "password_hash": password_hash(password, salt()),
+                "password_hash": password_hash(password, salt()) if password else "",
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
                 "tags": "",
             }

@@ -62,6 +62,10 @@ class Exchange:
     name: str
     type: str
 
+    def line(self) -> str:
+        """For people."""
+        return f"exchange {self.name} ({self.type})"
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -69,6 +73,10 @@ class Queue:
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """For people."""
+        return f"queue    {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,10 @@ class Binding:
     exchange: str
     queue: str
     key: str
+
+    def line(self) -> str:
+        """For people."""
+        return f"binding  {self.exchange} -- {self.key or '(all)'} --> {self.queue}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +111,8 @@ class Topology:
 
     def lines(self) -> list[str]:
         """What `apply` does, a line per object, for people."""
-        return [
-            *(f"exchange {one.name} ({one.type})" for one in self.exchanges),
-            *(f"queue    {one.name}" for one in self.queues),
-            *(
-                f"binding  {one.exchange} -- {one.key or '(all)'} --> {one.queue}"
-                for one in self.bindings
-            ),
-        ]
+        things: list[Exchange | Queue | Binding] = [*self.exchanges, *self.queues, *self.bindings]
+        return [one.line() for one in things]
 
 
 def axis_topology(
@@ -210,7 +216,7 @@ async def apply(url: str, topology: Topology) -> None:
             what came before it in `topology.lines()` was made.
         Deferred: the broker cannot be reached.
     """
-    session = await _connect(url)
+    session = await open_session(url)
     try:
         channel = await session.channel(confirms=False)
         for exchange in topology.exchanges:
@@ -226,7 +232,7 @@ async def apply(url: str, topology: Topology) -> None:
             f"this login may not declare: {error}", f"tài khoản này không được khai báo: {error}"
         ) from error
     except BROKEN as error:
-        raise _unreachable(describe(error)) from error
+        raise unreachable(describe(error)) from error
     finally:
         await session.close()
 
@@ -243,7 +249,7 @@ async def check(url: str, topology: Topology) -> list[str]:
     Raises:
         Deferred: the broker cannot be reached.
     """
-    session = await _connect(url)
+    session = await open_session(url)
     await session.close()
     missing = [
         f"exchange {exchange.name}"
@@ -257,7 +263,7 @@ async def check(url: str, topology: Topology) -> list[str]:
 
 async def _stands(url: str, thing: Exchange | Queue) -> bool:
     """Whether it is there. A "no" of the broker ends the session, so each question has its own."""
-    session = await _connect(url)
+    session = await open_session(url)
     try:
         channel = await session.channel(confirms=False)
         if isinstance(thing, Exchange):
@@ -267,20 +273,22 @@ async def _stands(url: str, thing: Exchange | Queue) -> bool:
     except ChannelNotFoundEntity:
         return False
     except BROKEN as error:
-        raise _unreachable(describe(error)) from error
+        raise unreachable(describe(error)) from error
     finally:
         await session.close()
     return True
 
 
-async def _connect(url: str) -> Session:
+async def open_session(url: str) -> Session:
+    """Connect. Raises Deferred when the broker cannot be reached."""
     try:
         return await connect(url, "docexchange topology")
     except Lost as lost:
-        raise _unreachable(str(lost)) from lost
+        raise unreachable(str(lost)) from lost
 
 
-def _unreachable(why: str) -> Deferred:
+def unreachable(why: str) -> Deferred:
+    """Of a broker that gave no answer."""
     return Deferred(f"the broker did not answer: {why}", f"broker không trả lời: {why}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,3 +120,18 @@ async def fresh(rabbit: Node, vhost: str, topology: Topology) -> None:
         await channel.queue_delete(queue.name)
     await session.close()
     await apply(rabbit.admin_url(vhost), topology)
+
+
+async def control(rabbit: Node, *command: str) -> None:
+    """rabbitmqctl, as the operator of the broker has it."""
+    server = find_server()
+    assert server is not None
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [server.with_name("rabbitmqctl"), "-n", "private@localhost", *command],
+        env=rabbit._environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,12 +20,12 @@ from pamqp.commands import Basic
 from docexchange.core.names import AXIS_EXCHANGE, queue_name, routing_key
 from docexchange.core.schedule import Lane
 from docexchange.core.states import State
-from docexchange.demo.rabbitmq import Node, find_server
+from docexchange.demo.rabbitmq import Node
 from docexchange.edges.axis import Axis
 from docexchange.edges.link import connect
 from docexchange.edges.topology import apply, axis_topology, mailroom_topology
 from docexchange.flow.outbox import Sender
-from tests.live.rig import AXIS, ORGANS, RESTART, SOON, broker, node_url
+from tests.live.rig import AXIS, ORGANS, RESTART, SOON, broker, control, node_url
 from tests.records import document
 from tests.theatre import Theatre
 
@@ -63,21 +62,6 @@ async def axis_of(rabbit: Node, name: str) -> AsyncIterator[Axis]:
     finally:
         run.cancel()
         await asyncio.wait([run], timeout=SOON)
-
-
-async def control(rabbit: Node, *command: str) -> None:
-    """rabbitmqctl, as the operator of the broker has it."""
-    server = find_server()
-    assert server is not None
-    ended = await asyncio.to_thread(
-        subprocess.run,
-        [server.with_name("rabbitmqctl"), "-n", "private@localhost", *command],
-        env=rabbit._environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize(

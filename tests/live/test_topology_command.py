@@ -1,8 +1,9 @@
-"""`docexchange topology apply|check` on a real broker."""
+"""`docexchange topology plan|apply|check|definitions` on a real broker."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from docexchange.core.names import queue_name
 from docexchange.core.schedule import Lane
 from docexchange.demo.rabbitmq import Node
 from docexchange.edges.link import connect
-from tests.live.rig import AXIS, PASSWORD, node_url
+from tests.live.rig import AXIS, PASSWORD, control, node_url
 from tests.office import Office, build
 
 pytestmark = pytest.mark.live
@@ -64,3 +65,71 @@ def test_the_node_may_look_and_the_administrator_apply(office: Office, rabbit: N
         {"name": "axis", "missing": []},
         {"name": "mr-H05", "missing": []},
     ]
+
+
+def test_a_plan_says_what_apply_would_do_and_does_nothing(office: Office, rabbit: Node) -> None:
+    if not rabbit.running:
+        rabbit.start()
+    admin = ("--url", rabbit.admin_url(AXIS), "--mailroom-url", rabbit.admin_url("").rstrip("/"))
+    first = office.run("H05", "topology", "plan", *admin)
+    assert first.code == 0, first.err
+    assert "  + create  queue    node.H01.urgent" in first.out
+    again = office.run("H05", "topology", "plan", *admin)
+    assert again.out == first.out  # nothing was made
+    assert office.run("H05", "topology", "apply", *admin).code == 0
+    done = office.run("H05", "topology", "plan", *admin, "--json").json
+    deeds = {step["deed"] for vhost in done["vhosts"] for step in vhost["steps"]}
+    assert deeds == {"keep", "bind"}
+    asyncio.run(another_queue(rabbit))
+    other = office.run("H05", "topology", "plan", *admin)
+    assert other.code == 1
+    assert "✖ differs  queue    node.H01.urgent  (x-" in other.out
+    ours = office.run("H05", "topology", "plan", "-v")  # a node's own login
+    assert "? stands, not compared  queue    node.H01.normal" in ours.out
+
+
+async def another_queue(rabbit: Node) -> None:
+    """Put a queue with another limit where a lane should be."""
+    session = await connect(rabbit.admin_url(AXIS))
+    channel = await session.channel(confirms=False)
+    name = queue_name("H01", Lane.URGENT)
+    await channel.queue_delete(name)
+    arguments = {"x-queue-type": "quorum", "x-max-length-bytes": 12345}
+    await channel.queue_declare(name, durable=True, arguments=arguments)
+    await session.close()
+
+
+@pytest.mark.slow
+def test_definitions_are_imported_and_complete(
+    office: Office, rabbit: Node, tmp_path: Path
+) -> None:
+    """On a vhost of its own, by rabbitmqctl: afterwards a plan with the administrator's login finds
+    nothing to make and nothing that differs; a user without a password cannot log in."""
+    if not rabbit.running:
+        rabbit.start()
+    printed = office.run(
+        "H05", "topology", "definitions", "--part", "axis", "--axis-vhost", "imported"
+    )
+    assert printed.code == 0, printed.err
+    made = json.loads(printed.out)
+    assert {user["password_hash"] for user in made["users"]} == {""}
+    # The logins of this run keep their passwords: only one that nobody else uses is imported.
+    made["users"] = [user for user in made["users"] if user["name"] == "node-H01"]
+    path = tmp_path / "definitions.json"
+    path.write_text(json.dumps(made))
+    path.chmod(0o644)
+    try:
+        asyncio.run(control(rabbit, "import_definitions", str(path)))
+        everything = ("imported", "admin", ".*", ".*", ".*")
+        asyncio.run(control(rabbit, "set_permissions", "-p", *everything))
+        url = rabbit.admin_url("imported")
+        mailrooms = ("--mailroom-url", rabbit.admin_url("").rstrip("/"))
+        planned = office.run("H05", "topology", "plan", "--url", url, *mailrooms, "--json").json
+        deeds = {step["deed"] for step in planned["vhosts"][0]["steps"]}
+        assert deeds == {"keep", "bind"}
+        nobody = rabbit.url("node-H01", "", "imported")
+        refused = office.run("H05", "topology", "check", "--url", nobody)
+        assert refused.code == 69
+    finally:
+        asyncio.run(control(rabbit, "delete_vhost", "imported"))
+        asyncio.run(control(rabbit, "delete_user", "node-H01"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -226,3 +227,20 @@ def test_topology_without_a_broker(office: Office) -> None:
         assert ran.code == 69
         assert ran.out == ""
         assert "the broker did not answer" in ran.err
+
+
+def test_a_plan_without_a_broker_and_definitions(office: Office) -> None:
+    plan = office.run("H05", "topology", "plan", "--offline")
+    assert plan.code == 0
+    assert "  + create  queue    node.H13.receipts" in plan.out
+    made = json.loads(office.run("H05", "topology", "definitions").out)
+    assert {user["name"]: user["password_hash"] for user in made["users"]}["node-H13"] == ""
+    assert {one["vhost"] for one in made["permissions"]} == {one["name"] for one in made["vhosts"]}
+    assert made["policies"] == []
+    bound = {(one["routing_key"], one["destination"]) for one in made["bindings"]}
+    assert ("urgent.H13", "node.H13.urgent") in bound
+    bare = json.loads(office.run("H05", "topology", "definitions", "--no-users").out)
+    assert bare["users"] == []
+    assert bare["permissions"] == made["permissions"]
+    nothing = json.loads(office.run("H05", "topology", "definitions", "--part", "mailrooms").out)
+    assert nothing["vhosts"] == nothing["users"] == nothing["queues"] == []
