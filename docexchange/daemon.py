@@ -119,6 +119,7 @@ class Daemon:
                 group.create_task(self._keep()),
                 *(group.create_task(self._echo(one)) for one in self.echoes),
                 group.create_task(self._look()),
+                group.create_task(self._listen()),
                 *self._stampers(group),
                 group.create_task(self._collect(self.collector.ask)),
                 group.create_task(self._collect(self.collector.take_up)),
@@ -284,6 +285,24 @@ class Daemon:
         except StoreUnavailable as why:
             log.error("not_journalled", event_name="room", why=str(why), **facts)
 
+    async def _listen(self) -> None:
+        """Tell once that the axis carries nothing to us, and once that it does again."""
+        told = False
+        while True:
+            await asyncio.sleep(POLL)
+            trouble = self.axis.trouble
+            if bool(trouble) == told:
+                continue
+            told = bool(trouble)
+            tell = log.error if told else log.info
+            tell("axis", carries=not told, why=trouble)
+            try:
+                await self.store.note(
+                    "axis", self.config.node, self.clock.now(), carries=not told, why=trouble
+                )
+            except StoreUnavailable as why:
+                log.error("not_journalled", event_name="axis", why=str(why))
+
     async def _echo(self, one: Echo) -> None:
         log.warning("echo_organ", organ=one.organ, variant=one.variant.value)
         while True:
@@ -406,7 +425,18 @@ def _axis(config: Config, world: World) -> Axis:
         rng=world.random,
         prefetch=prefetch,
         outstanding=2 * config.axis.outstanding_confirms,  # half of it for one destination
+        organ=_addressee(config, world),
     )
+
+
+def _addressee(config: Config, world: World) -> str:
+    """One of our organs that is bound on the axis, to which heartbeats go; "" if there is none."""
+    for organ in sorted(config.organs):
+        entry = world.directory.find(organ)
+        if entry is not None and not entry.closed and entry.node == config.node:
+            return organ
+    log.warning("no_heartbeat", why="no open organ of the directory has this node")
+    return ""
 
 
 def _mailrooms(config: Config, world: World) -> Mailrooms | None:

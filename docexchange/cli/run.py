@@ -47,6 +47,7 @@ def run(
 
     from .. import log
     from ..core.errors import StoreError
+    from ..edges.heartbeat import LaneStuck
 
     config = session.load_config()
     echoes = tuple(_echo(text, config) for text in echo or ())
@@ -57,6 +58,9 @@ def run(
             runner.run(_until_told(config, echoes))
     except* StoreError as group:
         structlog.get_logger().error("store_failed", why=[str(one) for one in group.exceptions])
+        code = Exit.UNAVAILABLE
+    except* LaneStuck as group:
+        structlog.get_logger().error("axis_stuck", why=[str(one) for one in group.exceptions])
         code = Exit.UNAVAILABLE
     return code
 

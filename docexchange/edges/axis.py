@@ -3,7 +3,7 @@
 Publishing and consuming have a connection each, because a broker in need (memory, disk) stops
 reading from those that publish. Each lane has a channel of its own both ways. Owns which message
 of the broker is which `Incoming`; connecting is `link`, confirming
-`publisher`, acking `consumer`.
+`publisher`, acking `consumer`, messages to ourselves `heartbeat`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pamqp.commands import Basic
 from ..core.names import AXIS_EXCHANGE, organ_of, queue_name, routing_key
 from ..core.schedule import Lane
 from .consumer import Ack, Consumer
+from .heartbeat import HEADER, Heartbeat, Pace
 from .link import LONGEST_WAIT, Link, Session, login
 from .publisher import Publisher
 
@@ -61,6 +62,8 @@ class Axis:
         prefetch: messages in hand per lane, not yet acked.
         outstanding: publishes per lane that wait for their confirm.
         longest: most seconds between two attempts to connect.
+        organ: one of ours that is bound, to send ourselves heartbeats; "" for none.
+        pace: of the heartbeats.
     """
 
     def __init__(
@@ -72,14 +75,20 @@ class Axis:
         prefetch: Mapping[Lane, int] = PREFETCH,
         outstanding: int = OUTSTANDING,
         longest: float = LONGEST_WAIT,
+        organ: str = "",
+        pace: Pace | None = None,
     ) -> None:
+        self._organ = organ
+        clock = asyncio.get_running_loop().time
+        self._heartbeat = Heartbeat(self._beat, rng=rng, clock=clock, pace=pace or Pace())
         self._arrived: asyncio.Queue[AxisMessage] = asyncio.Queue()
         self._publishers = {
             lane: Publisher(login(url), rng, outstanding=outstanding) for lane in Lane
         }
-        self._consumers = [
-            Consumer(queue_name(node, lane), prefetch[lane], self._taker(lane)) for lane in Lane
-        ]
+        self._consumers = {
+            lane: Consumer(queue_name(node, lane), prefetch[lane], self._taker(lane))
+            for lane in Lane
+        }
         self._links = [
             Link(url, f"{node} axis publish", self._open_publishers, rng=rng, longest=longest),
             Link(url, f"{node} axis consume", self._open_consumers, rng=rng, longest=longest),
@@ -123,16 +132,36 @@ class Axis:
             if not message.acknowledge.stale:
                 return message
 
+    @property
+    def trouble(self) -> str:
+        """Lanes through which nothing came for too long, with the reason if known; else ""."""
+        silent = self._heartbeat.silent() if self._organ else {}
+        known = {why: None for why in silent.values() if why}
+        known |= {link.why: None for link in self._links if silent and not link.up.is_set()}
+        return ", ".join(silent) + (": " + "; ".join(known) if known else "")
+
+    async def _beat(self, lane: Lane, headers: Mapping[str, str]) -> None:
+        await self.publish(lane, self._organ, b"", headers)
+
     async def _open_publishers(self, session: Session) -> None:
         for publisher in self._publishers.values():
             await publisher.open(session)
 
     async def _open_consumers(self, session: Session) -> None:
-        for consumer in self._consumers:
+        for consumer in self._consumers.values():
             await consumer.open(session)
+        if self._organ:
+            for lane, consumer in self._consumers.items():
+                session.work(self._heartbeat.beat(lane, session, _fullness(consumer)), _nothing)
 
     def _taker(self, lane: Lane) -> Callable[[DeliveredMessage, Ack], None]:
         def take(message: DeliveredMessage, ack: Ack) -> None:
+            headers = message.header.properties.headers or {}
+            if not message.body and HEADER in headers:
+                self._heartbeat.came(lane, headers[HEADER])
+                ack()
+                return
+            self._heartbeat.heard(lane)
             self._arrived.put_nowait(
                 AxisMessage(
                     organ=organ_of(lane, message.routing_key or ""),
@@ -140,9 +169,17 @@ class Axis:
                     body=message.body,
                     redelivered=bool(message.redelivered),
                     connection=message.header.properties.user_id or "",
-                    headers=message.header.properties.headers or {},
+                    headers=headers,
                     acknowledge=ack,
                 )
             )
 
         return take
+
+
+def _fullness(consumer: Consumer) -> Callable[[], bool]:
+    return lambda: consumer.full
+
+
+async def _nothing() -> None:
+    """A heartbeat says no farewell."""

@@ -48,6 +48,9 @@ class Unacked:
         self._open: dict[int, None] = {}  # delivered and not done, oldest first
         self._done: asyncio.Queue[int] = asyncio.Queue()
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def delivered(self, tag: int) -> None:
         """A message came."""
         self._open[tag] = None
@@ -95,6 +98,12 @@ class Consumer:
         self._queue = queue
         self._prefetch = prefetch
         self._take = take
+        self._unacked = Unacked()
+
+    @property
+    def full(self) -> bool:
+        """Whether as much is in hand as may be: nothing more can come."""
+        return len(self._unacked) >= self._prefetch
 
     async def open(self, session: Session) -> None:
         """Consume on this session until it ends. Raises Lost when the queue is missing."""
@@ -105,7 +114,7 @@ class Consumer:
             raise Lost(
                 f"queue {self._queue} does not exist: run `docexchange topology apply`"
             ) from None
-        unacked = Unacked()
+        unacked = self._unacked = Unacked()
         session.work(unacked.ack(channel), unacked.written)
         await channel.basic_qos(prefetch_count=self._prefetch)
         await channel.basic_consume(self._queue, self._callback(session, unacked))

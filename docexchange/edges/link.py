@@ -246,6 +246,7 @@ class Link:
         self._longest = longest
         self._failures = 0
         self.up = asyncio.Event()
+        self.why = ""  # why the last session, or attempt at one, ended
 
     async def run(self) -> NoReturn:
         """Keep it up until cancelled; then the last acks are written and it is closed.
@@ -292,6 +293,7 @@ class Link:
 
     def _tell(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        self.why = str(error)
         again = round(state.next_action.sleep, 2) if state.next_action else 0
         log.warning("connection_lost", link=self._name, why=str(error), again_in_s=again)
 

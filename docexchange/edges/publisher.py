@@ -31,6 +31,10 @@ NO_CONFIRM = "no confirm in time; the broker may be blocked by a memory or disk 
 TOO_LARGE = re.compile(r"larger than .*max size (\d+)")  # PRECONDITION_FAILED, RabbitMQ 3.8 to 4.x
 
 
+class QueueFull(Deferred):
+    """The queue holds as much as it may."""
+
+
 class Publisher:
     """Publishes persistently and mandatorily, and waits for the confirm.
 
@@ -151,8 +155,8 @@ def _no_route(exchange: str, key: str) -> Deferred:
     )
 
 
-def _full(key: str) -> Deferred:
-    return Deferred(
+def _full(key: str) -> QueueFull:
+    return QueueFull(
         f"the broker refused {key} for now (nack): the queue is full",
         f"broker tạm từ chối {key} (nack): hàng đợi đầy",
         destination=True,

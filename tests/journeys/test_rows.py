@@ -231,6 +231,18 @@ ROWS: dict[str, tuple[str, list[str]]] = {
         "the broker's own alarms: submissions are kept, publishes wait and resume",
         [f"{ALARMS}::test_e9_"],
     ),
+    "catalogue E10": (
+        "a queue deleted, a binding gone, a consumer lost, a line that carries nothing: told, over",
+        [
+            f"{ALARMS}::test_e10_",
+            f"{L}/test_heartbeat.py::test_e10_a_deleted_queue",
+            f"{L}/test_heartbeat.py::test_e10_a_binding",
+            f"{L}/test_heartbeat.py::test_e10_a_consumer",
+            f"{L}/test_heartbeat.py::test_e10_a_black_hole",
+            f"{L}/test_heartbeat.py::test_e10_the_daemon",
+            f"{L}/test_topology.py::test_another_argument_is_named",
+        ],
+    ),
     "catalogue E11": (
         "too many recipients are refused; those of one document stand or fall together",
         ["tests/docexchange/core/test_policy.py::test_others_are_refused"],
@@ -320,9 +332,6 @@ ROWS: dict[str, tuple[str, list[str]]] = {
 WAITING = {
     "catalogue F5": "a directory that is signed and numbered; today its digest is journalled",
     "catalogue E4": "live TLS",
-    # A deleted queue: tests/live/test_alarms.py::test_e10_. A policy that changed, a queue that
-    # another took: the heartbeat.
-    "catalogue E10": "the self-addressed heartbeat",
 }
 PEER_ROWS = (*range(1, 8), *range(11, 14), *range(15, 23), *range(24, 30))
 CATALOGUE = {"D": 13, "E": 11, "F": 5, "G": 5}
