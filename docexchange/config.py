@@ -7,21 +7,18 @@ file alone. Every setting, with its reason: deploy/docexchange.example.toml.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from envelopes.codes.organ import problem
 from envelopes.large import LARGE_MAX
 
+from .config_broker import BrokerConfig, broker_of
 from .config_evidence import RevocationConfig, TimestampConfig, revocation, timestamps
 from .core.admission import Backpressure
-from .core.errors import ConfigError
 from .core.policy import MOST_RECIPIENTS, Limits
 from .core.schedule import Schedule
-from .edges.files import read_private
 from .edges.keysource import SESSIONS, KeySource, PemKey, Pkcs12Key, Secret, TokenSource
 from .edges.tomlfile import Section, TomlFile
 
@@ -49,38 +46,6 @@ class OrganConfig:
     signer: KeySource
     mailroom: str = ""
     document_chain: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerConfig:
-    """Address of a broker, which may hold a password and therefore is never printed.
-
-    Args:
-        written: the address in the config, or "".
-        file: private file that holds it instead, or None.
-        allow_plain: True allows amqp:// (no TLS) to other machines.
-        where: file:line of the setting, for messages.
-    """
-
-    written: str = field(repr=False)
-    file: Path | None
-    allow_plain: bool
-    where: str
-
-    def url(self) -> str:
-        """The address, read now.
-
-        Raises:
-            ConfigError: the file cannot be read, or the address is not one we may use.
-            PermissionRefused: others can read the file.
-        """
-        if self.file is None:
-            return self.written
-        url = read_private(self.file).decode("utf-8", "replace").strip()
-        problem = url_problem(url, self.allow_plain)
-        if problem is not None:
-            raise ConfigError(f"{self.file}: {problem[0]}", f"{self.file}: {problem[1]}")
-        return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +151,7 @@ def parse(file: TomlFile) -> Config:
     top = file.section()
     node = top.section("node")
     node.required("id", "data", "directory", "trust")
-    mailroom = _broker(top.section("mailroom"), file, vhost=False)
+    mailroom = broker_of(top.section("mailroom"), file, vhost=False)
     bounds = top.section("limits")
     test = top.section("test")
     nowhere = file.path.parent
@@ -351,7 +316,7 @@ def _document_chain(table: Section) -> Path | None:
 
 
 def _axis(section: Section, file: TomlFile) -> AxisConfig:
-    broker = _broker(section, file, vhost=True, required=True)
+    broker = broker_of(section, file, vhost=True, required=True)
     axis = AxisConfig(
         broker=broker or BrokerConfig("", None, False, ""),
         prefetch_receipts=section.whole("prefetch_receipts", 64, 1, 10_000),
@@ -361,62 +326,6 @@ def _axis(section: Section, file: TomlFile) -> AxisConfig:
     )
     section.close()
     return axis
-
-
-def _broker(
-    section: Section, file: TomlFile, *, vhost: bool, required: bool = False
-) -> BrokerConfig | None:
-    written, in_file = section.text("url"), section.path("url_file")
-    allow_plain = section.flag("allow_plain")
-    if section.has("url") == section.has("url_file"):
-        if section.has("url"):
-            section.wrong(
-                "url_file", "stands beside url; keep one", "có cả url; chỉ giữ một trong hai"
-            )
-        elif section or required:
-            section.wrong("url", "is missing (or url_file)", "còn thiếu (hoặc url_file)")
-    elif section.has("url"):
-        problem = url_problem(written, allow_plain, vhost=vhost)
-        if problem is not None:
-            section.wrong("url", *problem)
-    if not vhost:
-        section.close()
-    if not section:
-        return None
-    key = (*section.key, "url" if section.has("url") else "url_file")
-    return BrokerConfig(written, in_file, allow_plain, f"{file.path}:{file.line(key)}")
-
-
-def url_problem(url: str, allow_plain: bool, *, vhost: bool = True) -> tuple[str, str] | None:
-    """What is wrong with a broker's address, in English and Vietnamese; never repeats it."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        host, parts = "", urlsplit("")
-    if parts.scheme not in ("amqp", "amqps") or not host:
-        form = "amqps://USER:PASSWORD@HOST:5671" + ("/VHOST" if vhost else "")
-        return f"is not a broker's address; write {form}", f"không phải địa chỉ broker; viết {form}"
-    if not vhost and parts.path not in ("", "/"):
-        return (
-            "names a vhost; each organ names its own (organs.*.mailroom)",
-            "có vhost; mỗi cơ quan tự ghi vhost của mình (organs.*.mailroom)",
-        )
-    if parts.scheme == "amqp" and not allow_plain and not _is_loopback(host):
-        return (
-            f"amqp:// to {host} would send the password unencrypted; "
-            "write amqps://, or allow_plain = true inside a closed network",
-            f"amqp:// tới {host} gửi mật khẩu không mã hoá; "
-            "viết amqps://, hoặc allow_plain = true trong mạng riêng",
-        )
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _retry(section: Section) -> Schedule:

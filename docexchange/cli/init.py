@@ -62,6 +62,11 @@ mailroom = "mr-H05"             # vhost of its mailroom on [mailroom] url; witho
 # A private file (0600) holding amqps://USER:PASSWORD@HOST:5671/VHOST; or url = "..." here.
 url_file = "axis.url"
 allow_plain = false             # true: amqp:// (no TLS) to other machines, in a closed network only
+# TLS is always verified. ca: the authorities of the broker's certificate; usual: the system's.
+# ca = "axis-ca.pem"
+# Log in by a certificate instead of a password (EXTERNAL); the address then is amqps://USER@HOST.
+# certificate = "keys/node.pem"       # PEM, the node's own first
+# certificate_key = "keys/node.key"   # PEM without passphrase, mode 0600
 prefetch_receipts = 64          # messages in hand; receipts are small and many
 prefetch_urgent = 8             # documents of up to 8 MiB: these two below 300 MiB
 prefetch_normal = 16            # fewer than 16 leave the store waiting between two commits
@@ -71,7 +76,7 @@ outstanding_confirms = 64       # publishes per lane that wait for the broker's 
 [mailroom]
 # As above, without a vhost: amqps://USER:PASSWORD@HOST:5671
 url_file = "mailroom.url"
-allow_plain = false             # as above
+allow_plain = false             # as above; ca, certificate and certificate_key, too
 
 # When to try again. The last wait of a list repeats.
 [retry]

@@ -261,11 +261,13 @@ def places(config: Config, url: str, mailroom_url: str) -> Iterator[tuple[str, s
 
     nodes = _organs_by_node(config)
     given = url or os.environ.get(VARIABLE, "")
-    axis = _with_password(given) if given else config.axis.broker.url()
+    broker = config.axis.broker
+    axis = broker.other(_with_password(given)) if given else broker.url()
     yield say("trục", "axis"), axis, axis_topology(nodes)
     if config.mailroom is None:
         return
-    base = _with_password(mailroom_url) if mailroom_url else config.mailroom.url()
+    broker = config.mailroom
+    base = broker.other(_with_password(mailroom_url)) if mailroom_url else broker.url()
     for vhost in config.vhosts():
         yield vhost, vhost_url(base, vhost), mailroom_topology()
 

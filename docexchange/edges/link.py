@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, NoReturn, cast
 
@@ -216,7 +217,22 @@ def describe(error: BaseException) -> str:
         return f"login refused ({error})"
     if isinstance(error, asyncio.CancelledError):
         return "connection closed"
+    tls = error if isinstance(error, ssl.SSLError) else error.__cause__
+    if isinstance(tls, ssl.SSLCertVerificationError):
+        return _unbelieved(tls)
     return str(error) or type(error).__name__
+
+
+def _unbelieved(error: ssl.SSLCertVerificationError) -> str:
+    """Why the broker's certificate is not believed, and what to do."""
+    advice = {
+        10: "the broker's administrator renews it",  # X509_V_ERR_CERT_HAS_EXPIRED
+        62: "write the name that stands in it, or ask for one with this name",  # HOSTNAME_MISMATCH
+        64: "write the name that stands in it, or ask for one with this address",  # IP_...
+    }
+    usual = "`ca` in the config must name the authority that issued it"
+    advised = advice.get(error.verify_code, usual)
+    return f"the broker's certificate is refused: {error.verify_message}; {advised}"
 
 
 class Link:

@@ -49,7 +49,7 @@ class Submitted:
 
 def vhost_url(url: str, vhost: str) -> str:
     """The address of one vhost on the mailrooms' broker."""
-    return str(URL(url).with_path(f"/{vhost}"))
+    return str(URL(url).with_path(f"/{vhost}", keep_query=True))
 
 
 class Mailrooms:

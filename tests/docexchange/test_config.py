@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from docexchange import config as config_module
-from docexchange import config_evidence
+from docexchange import config_broker, config_evidence
 from docexchange.cli import init
-from docexchange.config import Config, load, url_problem
+from docexchange.config import Config, load
+from docexchange.config_broker import url_problem
 from docexchange.config_evidence import RevocationConfig
 from docexchange.core.errors import ConfigError, PermissionRefused
 from docexchange.core.policy import Limits
 from docexchange.core.schedule import Schedule
 from docexchange.edges.keysource import KeySource, PemKey, Pkcs12Key, Secret, TokenSource
 from docexchange.edges.tomlfile import FileError
+from tests.pki import P256
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "docexchange.example.toml"
 GOOD = """\
@@ -69,7 +71,7 @@ def settings_read() -> set[str]:
     readers = {"text", "texts", "flag", "whole", "share", "span", "spans", "path"}
     return {
         call.args[0].value
-        for module in (config_module, config_evidence)
+        for module in (config_module, config_broker, config_evidence)
         for call in ast.walk(ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
@@ -267,6 +269,7 @@ def test_a_vhost_is_a_plain_name(tmp_path: Path) -> None:
         ("http://u:p@mq.example/v", False, "is not a broker's address"),
         ("mq.example", False, "is not a broker's address"),
         ("amqps://u:p@mq.example:port/v", False, "is not a broker's address"),
+        ("amqps://u:p@mq/v?no_verify_ssl=1", True, "carries options after ?"),
         ("amqps://u:p@[mq/v", False, "is not a broker's address"),
     ],
 )
@@ -472,3 +475,46 @@ def test_wrong_settings_of_revocation(tmp_path: Path, more: str, key: str, why: 
     [(_, named, text)] = problems(tmp_path, GOOD + f"\n[revocation]\n{more}\n")
     assert named == key
     assert why in text
+
+
+AMQPS = GOOD.replace("amqp://node-H05:secret@localhost:5672", "amqps://node-H05@mq:5671")
+
+
+def test_certificates_go_with_a_user_and_no_password(tmp_path: Path) -> None:
+    both = 'certificate = "c.pem"\ncertificate_key = "k.pem"\n'
+    assert load(written(tmp_path, AMQPS + both)).axis.broker.tls.key == tmp_path / "k.pem"
+    password = AMQPS.replace("node-H05@mq", "node-H05:secret@mq")
+    for address in (password, AMQPS.replace("node-H05@mq", "mq")):
+        ((line, setting, why),) = problems(tmp_path, address + both)
+        assert (line, setting) == (12, "axis.url")
+        assert why.startswith("needs the user that the certificate stands for")
+        assert "secret" not in why
+    alone = problems(tmp_path, AMQPS + 'certificate = "c.pem"\n')
+    assert alone == [(11, "axis.certificate_key", "is missing beside certificate")]
+    plain = problems(tmp_path, GOOD + 'ca = "ca.pem"\n')
+    assert plain[0][2].startswith("is amqp://, on which no certificate counts")
+
+
+def test_wrong_certificate_files_are_told_at_the_start(tmp_path: Path) -> None:
+    ca, chain, key = (tmp_path / name for name in ("ca.pem", "c.pem", "k.pem"))
+    text = AMQPS + 'ca = "ca.pem"\ncertificate = "c.pem"\ncertificate_key = "k.pem"\n'
+    broker = load(written(tmp_path, text)).axis.broker
+    with pytest.raises(ConfigError, match=r"ca\.pem"):
+        broker.url()
+    ca.write_text("no certificate")
+    with pytest.raises(ConfigError, match=r"ca\.pem: holds no certificates in PEM"):
+        broker.url()
+    ca.write_bytes(P256.root.pem)
+    chain.write_bytes(P256.chain_pem("H05"))
+    key.write_bytes(P256.organ("H13").key_pem)
+    key.chmod(0o644)
+    with pytest.raises(PermissionRefused):
+        broker.url()
+    key.chmod(0o600)
+    with pytest.raises(ConfigError, match=r"c\.pem: does not go with .*k\.pem"):
+        broker.url()
+    key.write_bytes(P256.organ("H05").key_pem)
+    assert broker.url().endswith("&auth=external")
+    assert broker.other("amqps://admin:p@mq/axis").count("?cafile=") == 1
+    with pytest.raises(ConfigError, match="would send the password unencrypted"):
+        broker.other("amqp://admin:p@mq/axis")
