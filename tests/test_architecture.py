@@ -19,9 +19,10 @@ ALLOWED = {
     "docexchange.flow": {"docexchange.flow", "docexchange.core", "envelopes", "keys"},
     "docexchange.edges": {"docexchange.edges", "docexchange.core", "envelopes", "keys"},
     "docexchange.config": {
-        *("docexchange.config_evidence", "docexchange.core", "docexchange.edges"),
-        *("envelopes", "keys"),
+        *("docexchange.config_broker", "docexchange.config_evidence", "docexchange.core"),
+        *("docexchange.edges", "envelopes", "keys"),
     },
+    "docexchange.config_broker": {"docexchange.core", "docexchange.edges"},
     "docexchange.reporting": {"docexchange.core", "docexchange.reporting", "envelopes"},
     "docexchange.config_evidence": {"docexchange.core", "docexchange.edges", "keys"},
     "docexchange.log": set(),
