@@ -13,12 +13,14 @@ to 4.x; limits are written out, since their defaults differ between versions.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from aiormq.channel import Channel
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from ..core.errors import ConfigError, Deferred
@@ -50,6 +52,8 @@ EVENTS_MAX = 100_000  # messages; the oldest events are dropped first
 # ourselves and quarantine at the third; a restart every five seconds reaches 1000 after 80 minutes.
 AXIS_DELIVERIES = 1000
 MAILROOM_DELIVERIES = 20  # RabbitMQ 4's default, the same on 3.10
+LEADER_WAIT = 30.0  # s for the leaders of all queues; an election takes a second or so
+LEADER_POLL = 0.5  # s between two looks
 INEQUIVALENT = re.compile(
     r"inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?received (.*)", re.DOTALL
 )
@@ -214,17 +218,28 @@ async def apply(url: str, topology: Topology) -> None:
     Raises:
         ConfigError: something stands there with other arguments, or the login may not declare;
             what came before it in `topology.lines()` was made.
-        Deferred: the broker cannot be reached.
+        Deferred: the broker cannot be reached, or a queue found no leader.
     """
-    session = await open_session(url)
-    try:
-        channel = await session.channel(confirms=False)
+
+    async def declare(channel: Channel) -> None:
         for exchange in topology.exchanges:
             await channel.exchange_declare(exchange.name, exchange_type=exchange.type, durable=True)
         for queue in topology.queues:
             await channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+
+    async def bind(channel: Channel) -> None:
         for binding in topology.bindings:
             await channel.queue_bind(binding.queue, binding.exchange, binding.key)
+
+    await _on_channel(url, declare)
+    await _wait_for_leaders(url, topology.queues)
+    await _on_channel(url, bind)
+
+
+async def _on_channel(url: str, work: Callable[[Channel], Awaitable[None]]) -> None:
+    session = await open_session(url)
+    try:
+        await work(await session.channel(confirms=False))
     except ChannelPreconditionFailed as error:
         raise _mismatch(str(error)) from error
     except ChannelAccessRefused as error:
@@ -235,6 +250,37 @@ async def apply(url: str, topology: Topology) -> None:
         raise unreachable(describe(error)) from error
     finally:
         await session.close()
+
+
+async def _wait_for_leaders(url: str, queues: Sequence[Queue]) -> None:
+    """Until every queue answers. A declared quorum queue may have no leader yet; RabbitMQ 3.10.8
+    then answers a passive declare all the same, and a getter with 541, which ends the connection.
+
+    Only an empty queue that nobody consumes is asked: the others have a leader. Nothing is bound
+    to a new queue yet.
+    """
+    until = asyncio.get_running_loop().time() + LEADER_WAIT
+    waiting = list(queues)
+
+    async def ask(channel: Channel) -> None:
+        while waiting:
+            found = await channel.queue_declare(waiting[0].name, passive=True)
+            if not found.message_count and not found.consumer_count:
+                got = await channel.basic_get(waiting[0].name)
+                if got.delivery_tag:  # it came just now; its owner gets it back
+                    await channel.basic_nack(got.delivery_tag, requeue=True)
+            del waiting[0]
+
+    while waiting:
+        try:
+            await _on_channel(url, ask)
+        except Deferred as deferred:
+            if asyncio.get_running_loop().time() > until:
+                raise Deferred(
+                    f"queue {waiting[0].name} has no leader: {deferred}",
+                    f"hàng đợi {waiting[0].name} chưa có leader: {deferred.vi}",
+                ) from deferred
+            await asyncio.sleep(LEADER_POLL)
 
 
 async def check(url: str, topology: Topology) -> list[str]:

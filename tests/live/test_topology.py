@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from docexchange.core.errors import ConfigError, Deferred
@@ -15,7 +17,7 @@ from docexchange.edges.topology import (
     check,
     mailroom_topology,
 )
-from tests.live.rig import AXIS, ORGANS, node_url
+from tests.live.rig import AXIS, ORGANS, RESTART, control, node_url
 
 pytestmark = pytest.mark.live
 
@@ -66,4 +68,39 @@ async def test_what_a_mailroom_rejects_is_kept_with_the_dead(empty_mailrooms: No
             break
         dead = await channel.basic_get("mr.dead.q", timeout=10)
     assert dead.body == b"unreadable"
+    await session.close()
+
+
+def member(verb: str, queue: str) -> tuple[str, str]:
+    """The command that stops, or starts again, the only member of a quorum queue of the axis."""
+    return "eval", f"ra:{verb}_server(quorum_queues, {{'{AXIS}_{queue}', node()}})."
+
+
+@pytest.mark.slow
+async def test_apply_waits_for_the_leader_of_each_queue(
+    empty_axis: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a leader RabbitMQ 3.10 says to a passive declare that the queue stands."""
+    topology = axis_topology(ORGANS)
+    queue = "node.H05.normal"
+    await control(empty_axis, *member("stop", queue))
+    assert await check(empty_axis.admin_url(AXIS), topology) == []
+    monkeypatch.setattr("docexchange.edges.topology.LEADER_WAIT", 0.2)
+    with pytest.raises(Deferred, match=r"queue node\.H05\.normal has no leader"):
+        await apply(empty_axis.admin_url(AXIS), topology)
+    monkeypatch.undo()
+    applying = asyncio.create_task(apply(empty_axis.admin_url(AXIS), topology))
+    await asyncio.sleep(0)
+    await control(empty_axis, *member("restart", queue))
+    async with asyncio.timeout(RESTART):
+        await applying
+
+
+async def test_apply_takes_nothing_out_of_a_queue(empty_axis: Node) -> None:
+    session = await connect(empty_axis.admin_url(AXIS))
+    channel = await session.channel(confirms=True)
+    await channel.basic_publish(b"waits", exchange="docexchange", routing_key="normal.H05")
+    await apply(empty_axis.admin_url(AXIS), axis_topology(ORGANS))
+    got = await channel.basic_get("node.H05.normal")
+    assert (got.body, got.redelivered) == (b"waits", False)
     await session.close()

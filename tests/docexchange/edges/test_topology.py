@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 from docexchange.core.schedule import Lane
+from docexchange.edges import topology as topology_module
 from docexchange.edges.topology import Topology, axis_topology, mailroom_topology
 
 AXIS = axis_topology({"H05": ["H05", "H05.12.03"], "H13": ["H13"]})
@@ -31,9 +36,69 @@ def test_a_lane_drops_nothing_and_loses_nothing_on_the_way_to_the_dead() -> None
         assert lane_arguments["x-max-length-bytes"]
 
 
-def test_no_argument_that_rabbitmq_4_refuses() -> None:
+# What RabbitMQ 3.10, 3.13, 4.0 and 4.3 all take in the declaration of a quorum queue.
+EVERY_VERSION = {
+    "x-queue-type",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-overflow",
+    "x-delivery-limit",
+    "x-dead-letter-exchange",
+    "x-dead-letter-strategy",
+}
+
+
+def test_only_arguments_of_every_version() -> None:
+    """None of x-queue-mode, x-queue-version (4.3: declare fails), x-max-priority, mirroring."""
     for queue in (*AXIS.queues, *mailroom_topology().queues):
-        assert not {"x-queue-mode", "x-queue-version", "x-max-priority"} & queue.arguments.keys()
+        assert set(queue.arguments) <= EVERY_VERSION
+        assert queue.arguments["x-queue-type"] == "quorum"  # so never mirrored, never transient
+
+
+def test_no_default_that_differs_between_versions_is_relied_on() -> None:
+    """The delivery limit: none before 4.0, then 20. What is dead is never returned to a queue."""
+    for queue in (*AXIS.queues, *mailroom_topology().queues):
+        if "x-dead-letter-exchange" in queue.arguments:
+            assert queue.arguments["x-delivery-limit"]
+    for queue in AXIS.queues:
+        if queue.name.startswith("node."):
+            assert queue.arguments["x-delivery-limit"] == 1000  # we quarantine at the third
+
+
+AMQP_CALLS = ("basic_qos", "queue_declare", "exchange_declare")
+EDGES = Path(topology_module.__file__).parent
+
+
+def amqp_calls() -> Iterator[tuple[str, ast.Call]]:
+    """Each call by which we declare or bound something, in the code that speaks AMQP."""
+    for path in sorted(EDGES.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                yield node.func.attr, node
+
+
+def test_nothing_that_was_removed_is_asked_for() -> None:
+    """Global prefetch and transient non-exclusive queues are denied from 4.3 on."""
+    seen = {name for name, _ in amqp_calls()}
+    assert seen.issuperset(AMQP_CALLS)
+    for name, call in amqp_calls():
+        given = {word.arg: word.value for word in call.keywords}
+        if name == "basic_qos":
+            assert set(given) == {"prefetch_count"}
+        if name == "queue_declare":
+            assert {"passive", "durable"} & given.keys(), ast.unparse(call)
+            assert not {"exclusive", "auto_delete"} & given.keys()
+
+
+def test_requeueing_is_no_rule_of_ours() -> None:
+    """A message is acked after its commit or comes again by the end of the session; only apply
+    gives back what it met while looking for a leader."""
+    back = [
+        ast.unparse(call)
+        for name, call in amqp_calls()
+        if name in ("basic_nack", "basic_reject", "basic_recover")
+    ]
+    assert back == ["channel.basic_nack(got.delivery_tag, requeue=True)"]
 
 
 def test_every_dead_letter_exchange_leads_to_a_queue_that_is_never_full() -> None:
