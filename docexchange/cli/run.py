@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,12 +58,21 @@ def run(
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_told(config, echoes))
     except* StoreError as group:
-        structlog.get_logger().error("store_failed", why=[str(one) for one in group.exceptions])
+        structlog.get_logger().error("store_failed", why=[str(one) for one in _leaves(group)])
         code = Exit.UNAVAILABLE
     except* LaneStuck as group:
-        structlog.get_logger().error("axis_stuck", why=[str(one) for one in group.exceptions])
+        structlog.get_logger().error("axis_stuck", why=[str(one) for one in _leaves(group)])
         code = Exit.UNAVAILABLE
     return code
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    """The exceptions of a group and of the groups in it."""
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one
 
 
 def _echo(text: str, config: Config) -> Echo:

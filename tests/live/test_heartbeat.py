@@ -8,6 +8,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from docexchange.core.names import AXIS_EXCHANGE, queue_name, routing_key
 from docexchange.core.schedule import Lane
 from docexchange.demo.rabbitmq import Node
 from docexchange.edges.axis import Axis
-from docexchange.edges.heartbeat import Pace
+from docexchange.edges.heartbeat import LaneStuck, Pace
 from docexchange.edges.link import Session, connect
 from docexchange.edges.topology import apply, axis_topology
 from tests.live.rig import AXIS, ORGANS, RESTART, SOON, exchange, node_url
@@ -26,6 +27,9 @@ from tests.torture.proxy import Fault, Proxy
 pytestmark = pytest.mark.live
 
 QUICK = Pace(every=0.1, silent=0.5, longest=2.0, told=1.0, sessions=1000)
+
+
+runs: dict[Axis, asyncio.Task[None]] = {}
 
 
 @asynccontextmanager
@@ -42,13 +46,13 @@ async def beating(url: str, consuming: list[Session] | None = None) -> AsyncIter
     link._opened = noted
     for publisher in axis._publishers.values():
         publisher._timeout = 0.5  # s; half a minute would be waited for nothing
-    run = asyncio.create_task(axis.run())
+    run = runs[axis] = asyncio.create_task(axis.run())
     try:
         async with asyncio.timeout(SOON):
             await axis.ready()
         yield axis
     finally:
-        run.cancel()
+        runs.pop(axis).cancel()
         await asyncio.wait([run], timeout=SOON)
 
 
@@ -114,6 +118,28 @@ async def test_e10_a_consumer_that_the_broker_lost_is_replaced(empty_axis: Node)
                     await asyncio.sleep(0.02)
             await until_calm(axis)
     assert len(sessions) > 1
+
+
+async def test_e10_a_lane_that_stays_silent_ends_the_node(
+    empty_axis: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the supervisor. Here the queue is consumed by another, who got there first: nothing
+    comes back however often we connect."""
+    monkeypatch.setattr("tests.live.test_heartbeat.QUICK", replace(QUICK, sessions=2))
+    other = await connect(empty_axis.admin_url(AXIS))
+    channel = await other.channel(confirms=False)
+
+    async def take(_message: object) -> None:
+        """And never ack."""
+
+    queue = queue_name("H13", Lane.URGENT)
+    await channel.queue_declare(queue, passive=True)
+    await channel.basic_consume(queue, take, arguments={"x-priority": 10})
+    with pytest.raises(ExceptionGroup) as ended:
+        async with beating(node_url(empty_axis, "H13")) as axis, asyncio.timeout(RESTART):
+            await runs[axis]
+    assert ended.group_contains(LaneStuck, match="lane urgent: .* over 2 connections")
+    await other.close()
 
 
 async def test_e10_a_black_hole_is_told_and_over_when_it_heals(empty_axis: Node) -> None:

@@ -1,4 +1,5 @@
-"""`run` as systemd starts it: a process of its own, heard on the socket that it is given."""
+"""`run` as systemd starts it: a process of its own, heard on the socket that it is given; and the
+exit code when it ends by itself."""
 
 from __future__ import annotations
 
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from docexchange.cli import run
+from docexchange.core.errors import StoreError
+from docexchange.edges.heartbeat import LaneStuck
 from tests.office import Office
 
 ROOT = Path(__file__).parents[3]
@@ -46,3 +50,22 @@ def test_systemd_hears_ready_alive_and_stopping(office: Office) -> None:
 
 def _next(systemd: socket.socket) -> str:
     return systemd.recv(4096).decode()
+
+
+@pytest.mark.parametrize(
+    ("why", "event"),
+    [(LaneStuck("lane urgent is silent"), "axis_stuck"), (StoreError("no space"), "store_failed")],
+)
+def test_what_a_new_process_may_cure_ends_with_69(
+    office: Office, monkeypatch: pytest.MonkeyPatch, why: Exception, event: str
+) -> None:
+    """deploy/docexchange.service restarts on it."""
+
+    async def ended(*_: object) -> None:
+        raise ExceptionGroup("the daemon", [ExceptionGroup("the axis", [why])])
+
+    monkeypatch.setattr(run, "_until_told", ended)
+    ran = office.run("H05", "run")
+    assert ran.code == 69
+    assert event in ran.out + ran.err
+    assert str(why) in ran.out + ran.err
