@@ -45,6 +45,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "recall": ("submit_recalls", "accept_recalled", "take_recall"),
     "mailroom": ("reply", "mailroom_sent", "set_aside", "take_up_again"),
     "evidence": ("keep_evidence", "wake_held"),
+    "erasing": ("erase", "erased"),
     "uploads": ("keep_upload", "drop_upload"),
     "stamping": ("stamp",),
     "operator": (

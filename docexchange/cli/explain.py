@@ -155,6 +155,7 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
     "cancelled": ("✖", "huỷ gửi", "cancelled"),
     "recall": ("▲", "thu hồi", "recall"),
     "sealed": ("✖", "nội dung đã huỷ vì thu hồi", "content destroyed, it was recalled"),
+    "erased": ("✖", "không còn trong tệp nào của kho", "in no file of the store any more"),
     "released": ("●", "cho gửi lại", "released"),
     "held_back": ("■", "giữ lại", "held back"),
     "let_go": ("●", "thả ra", "let go"),

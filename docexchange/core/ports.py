@@ -405,6 +405,12 @@ class Store(Protocol):
         while it returns more than 0. Cheap when there is nothing."""
         ...
 
+    async def erase(self, now: datetime) -> int:
+        """Take a step towards content that was destroyed or discarded being in no file of the
+        store; call it again while it returns more than 0. 0: all is erased, or somebody still
+        reads old versions, and a later call goes on. Cheap when there is nothing."""
+        ...
+
     # -- receipts ---------------------------------------------------------------------------
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
         """Match a verified status by digest and signed From to a delivery; ResponseFor must agree.

@@ -31,8 +31,8 @@ async def keep(*, world: World, now: datetime) -> None:
     When this returns, every delivery whose receipt is overdue waits to be sent again, every one
     whose lifetime ended is undeliverable, the mailrooms of those and of the late ones are told,
     every parked receipt whose document is here is applied, every document that waited too long
-    for its signature has expired, every held envelope that is due was judged again, and large
-    envelopes that did not come whole in time are forgotten.
+    for its signature has expired, every held envelope that is due was judged again, large
+    envelopes that did not come whole in time are forgotten, and what was destroyed is erased.
 
     Raises:
         StoreError: what was decided before it stays decided.
@@ -49,6 +49,8 @@ async def keep(*, world: World, now: datetime) -> None:
     await remote.expire(world=world, now=now)
     await recheck(world=world, now=now)
     while await world.store.sweep_parts(now - world.schedule.lifetime, now):
+        pass
+    while await world.store.erase(now):
         pass
     await world.store.index_new()  # one step a round: what waits for the writer waits little
 

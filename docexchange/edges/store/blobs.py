@@ -15,8 +15,8 @@ from sqlalchemy import bindparam, delete, select, update
 
 from ...core.errors import ContentDamaged, NotFound
 from ...core.model import Content, InStore
+from . import erasing, streams, tables
 from . import parts as groups
-from . import streams, tables
 from .database import Connection, Query, adding, micros
 from .transaction import Transaction
 
@@ -127,6 +127,8 @@ def put(transaction: Transaction, sha256: str, data: Content, at: datetime) -> i
         number = known["id"]
         if known["complete"] == tables.COMPLETE:
             return number
+        if known["complete"] == tables.DESTROYED:  # rows that are still to go may be cut otherwise
+            connection.run(_DROP_PARTS, blob_id=number)
         connection.run(_COMPLETE, blob_id=number)
         present = {row["seq"] for row in connection.rows(_PARTS, blob_id=number)}
     for seq, part in parts(data):
@@ -207,14 +209,19 @@ def forget(transaction: Transaction, sha256: str) -> bool:
     return True
 
 
-def forget_in_steps(transaction: Transaction, sha256: str, now: datetime) -> None:
-    """The same for content of any size: a large one goes row by row later (`parts.sweep`)."""
+def forget_in_steps(transaction: Transaction, sha256: str, ref: str, now: datetime) -> None:
+    """The same for content of any size, for good: a large one goes row by row later
+    (`parts.sweep`), and what the files still hold of it is erased (`erasing`, journalled as `ref`).
+    """
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
-    if known is None or not groups.is_many_rows(connection, known["id"]):
-        forget(transaction, sha256)
-    elif not _is_linked(connection, known["id"]):
+    if known is None or _is_linked(connection, known["id"]):
+        return
+    erasing.mark(transaction, known["id"], sha256, ref, now)
+    if groups.is_many_rows(connection, known["id"]):
         groups.condemn(transaction, known["id"], now)
+    else:
+        forget(transaction, sha256)
 
 
 def _is_linked(connection: Connection, number: int) -> bool:
@@ -236,15 +243,19 @@ def tombstone(transaction: Transaction, sha256: str, size: int, at: datetime) ->
     return number
 
 
-def destroy(transaction: Transaction, sha256: str) -> bool:
+def destroy(transaction: Transaction, sha256: str, ref: str, now: datetime) -> bool:
     """Drop a content that only recalled documents link, and keep its digest; False when somebody
-    else needs it: we sent it ourselves, or another organ here got it."""
+    else needs it: we sent it ourselves, or another organ here got it. From now on nobody reads it;
+    the rows of a large one go in steps, and what the files still hold of it is erased (`erasing`,
+    journalled as `ref`)."""
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
     if known is None or any(connection.rows(one, blob_id=known["id"]) for one in _NEEDED):
         return False
-    connection.run(_DROP_PARTS, blob_id=known["id"])
+    if not groups.is_many_rows(connection, known["id"]):
+        connection.run(_DROP_PARTS, blob_id=known["id"])
     connection.run(_DESTROYED, blob_id=known["id"])
+    erasing.mark(transaction, known["id"], sha256, ref, now)
     return True
 
 

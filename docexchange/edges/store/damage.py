@@ -64,5 +64,5 @@ def held(transaction: Transaction, kept_id: int, why: str, now: datetime) -> boo
         return False
     facts = {"organ": row["organ"], "kept": kept_id, "detail": why}
     transaction.note("damaged", row["sha256"], now, **facts)
-    blobs.destroy(transaction, row["blob"])
+    blobs.destroy(transaction, row["blob"], row["sha256"], now)
     return True

@@ -148,6 +148,16 @@ class Connection:
         finally:
             self.command("ROLLBACK")
 
+    def empty_log(self) -> bool:
+        """Bring the write-ahead log into the database file and cut it to nothing. False when
+        somebody still reads what is in it: most of it is done, ask again."""
+        try:
+            self._raw.execute("PRAGMA wal_checkpoint(PASSIVE)")  # stops nobody, leaves little
+            busy, *_ = self._raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise _store_error(error) from error
+        return not busy
+
     def shrink(self) -> None:
         """Give back the memory of cached pages: large content pushed out all others anyway."""
         self.command("PRAGMA shrink_memory")
@@ -173,6 +183,9 @@ def connect(path: Path, *, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     raw.execute(f"PRAGMA cache_size = -{cache_kib}")
     raw.execute("PRAGMA temp_store = MEMORY")
+    raw.execute(
+        "PRAGMA secure_delete = ON"
+    )  # what is deleted is overwritten with zeros (`erasing`)
     return raw
 
 

@@ -172,11 +172,23 @@ def discard(transaction: Transaction, kept_id: int, order: Order, now: datetime)
     _settle(transaction, row, DISCARDED)
     facts = {"kept": kept_id, "organ": row["organ"], "by": order.by, "detail": order.reason}
     transaction.note(DISCARDED, row["sha256"], now, **facts)
+    _erase(transaction, row, now)
+
+
+def erase_beginning(transaction: Transaction, organ: str, sha256: str, now: datetime) -> None:
+    """Drop what was kept of an envelope beyond the quota, before it was accepted and recalled."""
+    row = transaction.connection.one(_FIND, organ=organ, sha256=sha256)
+    if row is not None and row["truncated"] and row["state"] == SETTLED:
+        _erase(transaction, row, now)
+
+
+def _erase(transaction: Transaction, row: Row, now: datetime) -> None:
+    """Link the empty content; the old one goes for good unless something else needs it."""
     if row["blob"] == NOTHING:
         return
     blobs.put(transaction, NOTHING, b"", now)
-    transaction.connection.run(_LINK, kept_id=kept_id, link=NOTHING)
-    blobs.forget_in_steps(transaction, row["blob"], now)
+    transaction.connection.run(_LINK, kept_id=row["id"], link=NOTHING)
+    blobs.forget_in_steps(transaction, row["blob"], row["sha256"], now)
 
 
 def reopen(transaction: Transaction, kept_id: int, order: Order, now: datetime) -> None:
@@ -311,14 +323,12 @@ def _judge_again(transaction: Transaction, row: Row, kept: Kept, state: str) -> 
 
 
 def _drop_content(transaction: Transaction, row: Row, kept: Kept) -> None:
-    """Link the empty content, and forget the old one unless something else needs it."""
+    """Let go of content that must not be here, and of its place in the quota."""
     connection = transaction.connection
     if row["blob"] == NOTHING:
         return
     _use(connection, row["connection"], -_stored_size(connection, row))
-    blobs.put(transaction, NOTHING, b"", kept.kept_at)
-    connection.run(_LINK, kept_id=row["id"], link=NOTHING)
-    blobs.forget(transaction, row["blob"])
+    _erase(transaction, row, kept.kept_at)
 
 
 def _settle(transaction: Transaction, row: Row, outcome: str) -> None:

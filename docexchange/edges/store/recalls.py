@@ -27,7 +27,7 @@ from ...core.model import (
 from ...core.recalls import ANSWERS, RECALL, Recall, decide, ended
 from ...core.standing import after
 from ...core.states import Event, Kind, State
-from . import arrivals, blobs, submissions, tables
+from . import arrivals, blobs, kept, submissions, tables
 from .database import Connection, Query, Row, adding, maybe_moment, micros
 from .deliveries import loaded, move, standing_of
 from .transaction import Transaction
@@ -395,6 +395,7 @@ def _seal(transaction: Transaction, target: Row, now: datetime) -> None:
     vhost = transaction.node.mailroom_of(target["organ"])
     if vhost is not None:
         connection.run(_WITHDRAW, vhost=vhost, message_id=target["tracking_id"])
-    destroyed = blobs.destroy(transaction, target["sha256"])
+    destroyed = blobs.destroy(transaction, target["sha256"], target["tracking_id"], now)
+    kept.erase_beginning(transaction, target["organ"], target["sha256"], now)
     facts = {"sha256": target["sha256"], "content_destroyed": destroyed}
     transaction.note("sealed", target["tracking_id"], now, organ=target["organ"], **facts)

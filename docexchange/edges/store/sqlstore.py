@@ -5,14 +5,15 @@ journal line in the same transaction. Reads run on a connection of the calling t
 was committed. This file only opens, closes and passes on; each noun has its own file:
 
     submissions signings deliveries lanes pauses receipts parked pings arrivals kept
-    handover uploads evidence blobs damage streams parts journal forgetting views naming openwork
-    stamping figures search operating queue (the last two behind `operator`)
+    handover uploads evidence blobs damage streams parts erasing journal forgetting views naming
+    openwork stamping figures search operating queue (the last two behind `operator`)
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -74,6 +75,7 @@ from . import (
     blobs,
     damage,
     deliveries,
+    erasing,
     evidence,
     figures,
     forgetting,
@@ -451,6 +453,24 @@ class SqlStore:
         if not parts.any_to_sweep(self._reader, before):
             return 0
         return await self._writer.write("sweep_parts", lambda work: parts.sweep(work, before, now))
+
+    async def erase(self, now: datetime) -> int:
+        numbers = erasing.marks(self._reader)
+        if not numbers:
+            return 0
+        if erasing.rows_are_left(self._reader):
+            return await self._writer.write("erase", erasing.clear)
+        if erasing.waits_for_sweep(self._reader) or not await asyncio.to_thread(self._empty_log):
+            return 0
+        return await self._writer.write("erased", lambda work: erasing.done(work, numbers, now))
+
+    def _empty_log(self) -> bool:
+        """On a connection of its own, as it may wait for the disk or a reader."""
+        connection = Connection(self._path, busy_ms=erasing.LOG_BUSY_MS)
+        try:
+            return connection.empty_log()
+        finally:
+            connection.close()
 
     # -- receipts ---------------------------------------------------------------------------
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:

@@ -565,6 +565,17 @@ cursors = Table(
     _int("last"),
 )
 
+# Contents that go for good, until no file of the store holds a byte of them
+erasures = Table(
+    "erasures",
+    metadata,
+    _id(),
+    _int("blob_id"),  # no foreign key: the row of a discarded one goes first
+    _text("sha256"),
+    _text("ref"),  # of the journal line: a tracking id, or the digest of what was discarded
+    _int("since"),
+)
+
 # Words of number, subject and organs of what was sent and received; rowid is that of the document.
 # The index alone: no text is in it (content='').
 SEARCH_SENT, SEARCH_RECEIVED = "search_sent", "search_received"

@@ -142,7 +142,7 @@ async def test_large_content_destroyed_by_a_recall_comes_again_for_another_organ
             raw.commit()
             raw.close()
             done = await store._writer.write(
-                "settle", lambda work: blobs.destroy(work, digest(LARGE))
+                "settle", lambda work: blobs.destroy(work, digest(LARGE), "A1", NOW)
             )
             assert done
             assert max(size for _, size in rows(store)) < blobs.CHUNK  # that of the receipt
