@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from envelopes.model import Document
 
     from ..core.model import DeliveryView, Submitted
+    from ..core.recalls import Change
     from ..core.world import World
     from ..edges.directory import TomlDirectory
 
@@ -79,6 +80,33 @@ def send(
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="5m", help=say("chờ lâu nhất", "longest wait"))
     ] = "5m",
+    updates: Annotated[
+        str,
+        typer.Option(
+            "--updates",
+            metavar=say("VĂN_BẢN", "REF"),
+            help=say(
+                "cập nhật văn bản đã gửi này (mã theo dõi, số ký hiệu hoặc định danh)",
+                "it updates this sent document (tracking id, number or DocumentId)",
+            ),
+        ),
+    ] = "",
+    replaces: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replaces",
+            metavar=say("VĂN_BẢN", "REF"),
+            help=say("thay thế văn bản đã gửi này; lặp lại được", "it replaces this; repeatable"),
+        ),
+    ] = None,
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            metavar=say("LÝ_DO", "TEXT"),
+            help=say("lý do cập nhật, thay thế", "why it updates or replaces"),
+        ),
+    ] = "",
     sign_later: Annotated[
         bool,
         typer.Option(
@@ -118,6 +146,7 @@ def send(
     from ..flow import outbox
 
     longest = options.span(timeout)
+    change = _change(updates, replaces or [], reason)
     sign_within = options.span(expires) if expires else None
     with session.open_world() as (config, world):
         compose.check_room(config)
@@ -126,6 +155,8 @@ def send(
         large = not sign_later and _is_large(given, limits.envelope_bytes)
         limit = limits.large_bytes if large else limits.envelope_bytes
         made = fields.document(given, names=_names_of(world), limit=limit, now=now, in_files=large)
+        if change is not None:
+            made = _changed(made, change, world)
         key = waiting.key_for(sign_later, cert, made.sender.organ_id, world, now)
         submitted = asyncio.run(
             outbox.submit(
@@ -148,6 +179,39 @@ def send(
         if as_json:
             show.emit("send", _json(submitted, world))
     raise typer.Exit(code)
+
+
+def _change(updates: str, replaces: list[str], reason: str) -> Change | None:
+    """What the options say that the document updates or replaces. Raises typer.BadParameter."""
+    from ..core.recalls import REPLACE, UPDATE, Change
+
+    if updates and replaces:
+        raise typer.BadParameter(
+            say("chọn một: --updates hoặc --replaces", "either --updates or --replaces")
+        )
+    if updates:
+        return Change(UPDATE, (updates,), reason)
+    if replaces:
+        return Change(REPLACE, tuple(dict.fromkeys(replaces)), reason)
+    if reason:
+        raise typer.BadParameter(
+            say("chỉ dùng với --updates hoặc --replaces", "only with --updates or --replaces"),
+            param_hint="--reason",
+        )
+    return None
+
+
+def _changed(made: Document, change: Change, world: World) -> Document:
+    from ..flow import changes
+
+    if made.business:
+        raise typer.BadParameter(
+            say(
+                "edXML đã có nghiệp vụ (BussinessDocType); không dùng --updates, --replaces",
+                "the edXML says what it changes; --updates and --replaces do not go with it",
+            )
+        )
+    return changes.apply(made, change, world=world)
 
 
 def _names_of(world: World) -> Callable[[str], str]:

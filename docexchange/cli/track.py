@@ -20,7 +20,7 @@ from .words import say
 
 if TYPE_CHECKING:
     from ..config import Config
-    from ..core.model import DeliveryView, DocumentView, PendingView
+    from ..core.model import DeliveryView, DocumentView, PendingView, SentChange
     from ..edges.store import SqlStore
 
 T = TypeVar("T")
@@ -28,6 +28,12 @@ T = TypeVar("T")
 # What a list shows of several recipients: the one that needs a person first, then the slowest.
 _STATES = (State.UNDELIVERABLE, State.QUEUED, State.SENT, State.ACKNOWLEDGED)
 _CODES = ("02", "16", "", "01", "13", "03", "04", "05", "15", "06")
+
+_CHANGES = {  # BussinessDocType: what this document does, what another does to it
+    1: (("Thu hồi", "Recalls"), ("Đã bị thu hồi bởi", "Recalled by")),
+    2: (("Cập nhật", "Updates"), ("Đã được cập nhật bởi", "Updated by")),
+    3: (("Thay thế", "Replaces"), ("Đã được thay thế bởi", "Replaced by")),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -279,8 +285,18 @@ def _print(
             (say("Nơi nhận", "Recipients"), rollup.line(view)),
         ]
     )
+    for change in view.changes:
+        show.out(show.plain(_change(change)))
     show.out()
     _print_recipients(view, chosen, lines, names, now)
+
+
+def _change(change: SentChange) -> str:
+    by_this, of_this = _CHANGES[change.business]
+    if not change.by_this:
+        return f"{say(*of_this)} {change.tracking_id}"
+    known = f" ({change.tracking_id})" if change.tracking_id else ""
+    return f"{say(*by_this)} {change.document_id}{known}"
 
 
 def _print_recipients(
@@ -344,6 +360,15 @@ def document_json(
         "sha256": view.sha256,
         "size": view.size,
         "submitted_at": view.submitted_at,
+        "changes": [
+            {
+                "business": one.business,
+                "tracking_id": one.tracking_id or None,
+                "document_id": one.document_id,
+                "by_this": one.by_this,
+            }
+            for one in view.changes
+        ],
         "rollup": rollup.to_json(view),
         "deliveries": deliveries,
     }

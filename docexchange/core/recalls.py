@@ -7,9 +7,18 @@ already has the document.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from envelopes.model import Document
+from envelopes.model import (
+    Business,
+    Document,
+    ReplacementInfo,
+    Replacements,
+    Texts,
+    TraceHeaderList,
+)
 
 from .states import StatusCode
 
@@ -61,14 +70,52 @@ def ended(code: str, present: str, note: str) -> Recall:
     return Recall.TOO_LATE if late else Recall.REFUSED
 
 
-def changed_by(document: Document, organ: str) -> tuple[str, ...]:
-    """DocumentIds that a document recalls, updates or replaces at an organ."""
+def changed_by(document: Document, organ: str | None) -> tuple[str, ...]:
+    """DocumentIds that a document recalls, updates or replaces at an organ; None: at any."""
     business = document.trace.business if document.trace else None
     if business is None or document.business not in (RECALL, UPDATE, REPLACE):
         return ()
     if document.business == REPLACE:
         items = business.replacements.items if business.replacements else ()
-        here = [one for one in items if not one.organs or organ in one.organs.items]
+        here = [one for one in items if _concerns(one, organ)]
         return tuple(dict.fromkeys(one.document_id for one in here if one.document_id))
     named = [business.document_id, *(one.document_id for one in document.responses_to)]
-    return tuple(name for name in named if name)[:1] or (document.document_id or "",)
+    return tuple(name for name in (*named, document.document_id) if name)[:1]
+
+
+def _concerns(one: ReplacementInfo, organ: str | None) -> bool:
+    return organ is None or not one.organs or organ in one.organs.items
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a sender wants a document to update or replace.
+
+    Args:
+        business: UPDATE or REPLACE.
+        refs: the older documents, as a person or a mailroom names them; of an update one.
+        reason: why, for the receivers; "" when it is not said.
+    """
+
+    business: int
+    refs: tuple[str, ...]
+    reason: str = ""
+
+
+def changing(
+    document: Document, change: Change, changed: Sequence[tuple[str, tuple[str, ...]]]
+) -> Document:
+    """The document as the update or the replacement of others (BussinessDocType 2, 3).
+
+    Args:
+        document: as new.
+        change: what is wanted.
+        changed: DocumentId of each older document, and the recipients for whom it is changed.
+    """
+    business = Business(type=str(change.business), reason=change.reason or None)
+    if change.business == UPDATE:
+        business = replace(business, document_id=changed[0][0])
+    else:
+        items = (ReplacementInfo(document_id=one, organs=Texts(items=to)) for one, to in changed)
+        business = replace(business, replacements=Replacements(items=tuple(items)))
+    return replace(document, trace=replace(document.trace or TraceHeaderList(), business=business))

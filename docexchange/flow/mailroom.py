@@ -36,7 +36,7 @@ from ..core.model import MailroomMessage, Origin, Outgoing, Submitted
 from ..core.policy import check_secrecy, check_sender
 from ..core.ports import Clock, MailroomBroker, MailroomIncoming
 from ..core.world import World
-from . import outbox, recall, receipts, submission, uploads
+from . import changes, outbox, recall, receipts, submission, uploads
 from .damage import set_aside
 from .forms import Form, NotJson
 from .offload import aside, is_heavy
@@ -236,6 +236,8 @@ async def _take_json(errand: Errand) -> None:
     document = await aside(heavy, submission.assemble, asked, _names(world), parts)
     try:
         _log_hints(document)
+        if asked.change is not None:
+            document = changes.apply(document, asked.change, world=world)
         await outbox.submit(
             document,
             world=world,

@@ -39,7 +39,7 @@ from ..core.policy import (
     check_sender,
 )
 from ..core.ports import Broker, Clock
-from ..core.recalls import RECALL, changed_by
+from ..core.recalls import changed_by
 from ..core.schedule import Lane, lane_of
 from ..core.states import Event, Kind
 from ..core.world import World
@@ -145,7 +145,8 @@ async def submit(
         warn_at=now + world.schedule.warn_of(document.priority),
         content_sha256=digest,
         origin=origin,
-        recalls=_recalled(document, world),
+        recalls=remote.recalled_by(document, world),
+        changes=changed_by(document, None),
     )
     submitted = await world.store.submit(submission, reply)
     if not submitted.duplicate:
@@ -161,14 +162,6 @@ def _earlier(
     return world.store.find_submission(
         origin, identity if document.business in (0, 3) else None, digest
     )
-
-
-def _recalled(document: Document, world: World) -> str:
-    """Tracking id of the document of ours that this one recalls, "" if it recalls none of ours."""
-    if document.business != RECALL:
-        return ""
-    named = changed_by(document, "")
-    return world.store.submission_of(document.sender.organ_id, named[0]) if named else ""
 
 
 def _check_at_the_door(document: Document, world: World) -> None:

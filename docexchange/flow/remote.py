@@ -39,6 +39,7 @@ from ..core.model import (
     Submission,
     Submitted,
 )
+from ..core.recalls import RECALL, changed_by
 from ..core.schedule import lane_of
 from ..core.states import Kind, SigningState
 from ..core.world import World
@@ -172,7 +173,7 @@ async def complete(ref: str, given: bytes, *, world: World, now: datetime) -> Si
     if view.state is SigningState.SIGNED:
         return Signed(view.tracking_id, view.document_id, duplicate=True, findings=done.findings)
     _check_key(request.key, view.from_organ, world, now)
-    outcome = await world.store.sign(_submission(view, done.data, world, now), now)
+    outcome = await world.store.sign(_submission(view, request.message, done.data, world, now), now)
     if outcome is SigningOutcome.CANCELLED:
         raise _cancelled(view)
     if outcome is SigningOutcome.EXPIRED:
@@ -204,7 +205,17 @@ async def _note_refusal(
     log.warning("signature_refused", tracking_id=view.tracking_id, reason=refused.reason)
 
 
-def _submission(view: PendingView, data: bytes, world: World, now: datetime) -> Submission:
+def recalled_by(document: Document, world: World) -> str:
+    """Tracking id of the document of ours that this one recalls, "" if it recalls none of ours."""
+    if document.business != RECALL:
+        return ""
+    named = changed_by(document, None)
+    return world.store.submission_of(document.sender.organ_id, named[0]) if named else ""
+
+
+def _submission(
+    view: PendingView, document: Document, data: bytes, world: World, now: datetime
+) -> Submission:
     return Submission(
         tracking_id=view.tracking_id,
         kind=Kind.DOCUMENT,
@@ -224,6 +235,8 @@ def _submission(view: PendingView, data: bytes, world: World, now: datetime) -> 
         warn_at=now + world.schedule.warn_of(view.priority),
         content_sha256=view.content_sha256,
         origin=view.origin,
+        recalls=recalled_by(document, world),
+        changes=changed_by(document, None),
     )
 
 

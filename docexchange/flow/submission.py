@@ -29,6 +29,7 @@ from envelopes.pack import new_document
 
 from ..core.errors import SubmissionRefused
 from ..core.problems import PROBLEMS
+from ..core.recalls import REPLACE, UPDATE, Change
 from .forms import FAULTS_MAX, Faults, Form, NotJson
 
 SHA256_FORM = "[0-9a-f]{64}"
@@ -93,6 +94,7 @@ class Asked:
         extra: fields of Document beyond those.
         files: in order.
         content_sha256: identity of what was submitted.
+        change: what it updates or replaces, None if it is new.
     """
 
     organ_from: str
@@ -100,6 +102,7 @@ class Asked:
     extra: Mapping[str, Any]
     files: tuple[File, ...]
     content_sha256: str
+    change: Change | None = None
 
     @property
     def size(self) -> int:
@@ -124,7 +127,7 @@ def read(body: bytes) -> Asked:
         form = Form.of(body, faults)
     except NotJson as bad:
         raise _refused("E-FMT-008", [("", f"không phải JSON / not JSON: {bad}")]) from bad
-    facts, extra = _facts(form), _extra(form)
+    facts, extra, change = _facts(form), _extra(form), _change(form)
     files = tuple(_file(one) for one in form.each("attachments"))
     form.close()
     if faults:
@@ -133,7 +136,7 @@ def read(body: bytes) -> Asked:
     if wrong:
         raise _refused("E-FMT-009", wrong)
     sender = str(facts["sender"])
-    return Asked(sender, facts, extra, files, _identity(form.members, files))
+    return Asked(sender, facts, extra, files, _identity(form.members, files), change)
 
 
 def check_parts(asked: Asked, here: Collection[str]) -> None:
@@ -252,6 +255,18 @@ def _extra(form: Form) -> dict[str, Any]:
     if responses:
         extra["responses_to"] = responses
     return extra
+
+
+def _change(form: Form) -> Change | None:
+    older, replaced = form.text("updates"), form.texts("replaces")
+    reason = form.text("reason")
+    if older and replaced:
+        form.fault("updates", "không đi cùng replaces / does not go with replaces")
+    if reason and not older and not replaced:
+        form.fault("reason", "cần updates hoặc replaces / needs updates or replaces")
+    if older:
+        return Change(UPDATE, (older,), reason)
+    return Change(REPLACE, tuple(dict.fromkeys(replaced)), reason) if replaced else None
 
 
 def _response(form: Form) -> ResponseFor:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from docexchange.core.errors import Conflict, NotFound, StoreError, SubmissionRefused
-from docexchange.core.model import DeliveryView
-from docexchange.core.recalls import Recall
+from docexchange.core.model import DeliveryView, SentChange
+from docexchange.core.recalls import REPLACE, UPDATE, Change, Recall
 from docexchange.core.states import Event as Happening
 from docexchange.core.states import IllegalTransition, State
-from docexchange.flow import outbox, recall, receipts
+from docexchange.flow import changes, outbox, recall, receipts
+from envelopes.edxml import read as read_edxml
 from envelopes.model import (
     Business,
     Document,
@@ -269,9 +270,9 @@ async def test_a_crash_while_the_document_is_buried(theatre: Theatre, point: str
     assert is_sealed(theatre.nodes["H01"])
 
 
-def changing(number: int, business: Business, **changes: object) -> Document:
+def changing(number: int, business: Business, **others: object) -> Document:
     made = document(number, ("H01",))
-    return replace(made, trace=TraceHeaderList(business=business), **changes)  # type: ignore[arg-type]
+    return replace(made, trace=TraceHeaderList(business=business), **others)  # type: ignore[arg-type]
 
 
 async def submit(theatre: Theatre, made: Document) -> str:
@@ -327,3 +328,61 @@ async def test_updates_and_replacements_are_linked_whichever_comes_first(
     for other in (updated, replaced):
         (line,) = other.changes
         assert (line.tracking_id, line.by_this) == (view.tracking_id, True)
+
+
+@pytest.mark.parametrize("business", [UPDATE, REPLACE])
+async def test_the_sender_names_what_it_changes_and_both_sides_link_it(
+    theatre: Theatre, business: int
+) -> None:
+    old = await theatre.send(98, ("H01", "H13"))
+    await theatre.settle()
+    wish = Change(business, ("98/QĐ-UBND",), "Sai phụ lục")
+    world = theatre.nodes["H05"].world
+    new = await submit(theatre, changes.apply(document(99, ("H01",)), wish, world=world))
+    await theatre.settle()
+    store = theatre.nodes["H05"].store
+    name = store.document(old).document_id
+    assert store.document(old).changes == (SentChange(business, new, name, by_this=False),)
+    assert store.document(new).changes == (SentChange(business, old, name, by_this=True),)
+    assert store.document(old).deliveries[0].recall == ""  # it is no recall: the copy stays
+    there = theatre.nodes["H01"].store
+    (line,) = there.arrival("98/QĐ-UBND").changes
+    assert line.tracking_id == there.arrival("99/QĐ-UBND").tracking_id
+    assert (line.business, line.by_this) == (business, False)
+    envelope, _ = read_edxml(store.blob(store.document(new).sha256))
+    assert isinstance(envelope, Document)
+    assert envelope.business == business
+    made = envelope.trace.business if envelope.trace else None
+    assert made is not None
+    assert made.reason == "Sai phụ lục"
+    if business == UPDATE:
+        assert made.document_id == name
+    else:
+        (item,) = made.replacements.items if made.replacements else ()
+        assert item == ReplacementInfo(document_id=name, organs=Texts(items=("H01",)))
+
+
+async def test_a_document_of_another_system_is_named_by_its_documentid(theatre: Theatre) -> None:
+    world = theatre.nodes["H05"].world
+    wish = Change(REPLACE, ("H05,2020/01/31,7/QĐ-UBND",))
+    new = await submit(theatre, changes.apply(document(99, ("H01",)), wish, world=world))
+    expected = SentChange(REPLACE, "", "H05,2020/01/31,7/QĐ-UBND", by_this=True)
+    assert theatre.nodes["H05"].store.document(new).changes == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("ref", "sender", "to", "code"),
+    [
+        ("7/QĐ-UBND", "H05", "H01", "E-REF-001"),
+        ("98/QĐ-UBND", "H05", "H13", "E-RCL-002"),
+        ("98/QĐ-UBND", "H06", "H01", "E-AUT-001"),
+    ],
+)
+async def test_what_cannot_be_changed_is_refused_with_its_place(
+    theatre: Theatre, ref: str, sender: str, to: str, code: str
+) -> None:
+    await theatre.send(98, ("H01",))
+    made = document(99, (to,), sender)
+    with pytest.raises(SubmissionRefused) as refused:
+        changes.apply(made, Change(REPLACE, (ref,)), world=theatre.nodes["H05"].world)
+    assert (refused.value.code, refused.value.pointer) == (code, "/replaces/0")

@@ -39,6 +39,7 @@ class Submission:
         answers: of a status, the tracking id of the arrival that it answers; "" of a document.
         warn_at: when to warn a person if there is no receipt; None warns at the end only.
         recalls: of a recall, the tracking id of the submission that it recalls.
+        changes: DocumentIds that a document recalls, updates or replaces.
     """
 
     tracking_id: str
@@ -62,6 +63,7 @@ class Submission:
     answers: str = ""
     warn_at: datetime | None = None
     recalls: str = ""
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,23 @@ class DeliveryView:
 
 
 @dataclass(frozen=True, slots=True)
+class SentChange:
+    """A recall, update or replacement that a document of ours is (`by_this`), or that changes it.
+
+    Args:
+        business: 1 recall, 2 update, 3 replacement.
+        tracking_id: the other document, "" if it did not leave here.
+        document_id: what is changed.
+        by_this: whether the document shown is what changes the other.
+    """
+
+    business: int
+    tracking_id: str
+    document_id: str
+    by_this: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentView:
     """What a person is shown of one outgoing document: a delivery per recipient, rolled up."""
 
@@ -204,6 +223,7 @@ class DocumentView:
     size: int
     submitted_at: datetime
     deliveries: tuple[DeliveryView, ...]
+    changes: tuple[SentChange, ...] = ()  # only of one document that was asked for
 
     @property
     def counts(self) -> dict[str, int]:

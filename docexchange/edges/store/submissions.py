@@ -59,6 +59,7 @@ _BY_BYTES = Query(
 )
 _ADD = Query(adding(_s).returning(_s.c.id))
 _ADD_DELIVERY = Query(adding(tables.deliveries))
+_ADD_CHANGE = Query(adding(tables.sent_changes))
 _ADD_ORIGIN = Query(adding(_o))
 _ARRIVAL = Query(select(_a.c.id, _a.c.code).where(_a.c.tracking_id == bindparam("tracking_id")))
 _SAY = Query(update(_a).where(_a.c.id == bindparam("arrival_id")).values(code=bindparam("code")))
@@ -148,6 +149,9 @@ def queue(transaction: Transaction, submission: Submission, answers: int | None)
         code=submission.status_code,
         answers=submission.answers,
     )
+    for document_id in submission.changes:
+        facts = {"from_organ": submission.from_organ, "business": submission.business}
+        connection.run(_ADD_CHANGE, submission_id=row["id"], document_id=document_id, **facts)
     if submission.recalls:
         recalls.freeze(transaction, submission, row["id"])
 

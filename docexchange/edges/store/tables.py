@@ -278,6 +278,18 @@ changes = Table(
 Index("changes_arrival", changes.c.arrival_id)
 Index("changes_document", changes.c.organ, changes.c.from_organ, changes.c.document_id)
 
+sent_changes = Table(
+    "sent_changes",
+    metadata,
+    _id(),
+    Column("submission_id", BigInteger, ForeignKey("submissions.id"), nullable=False),
+    _int("business"),  # 1 recall, 2 update, 3 replacement
+    _text("from_organ"),
+    _text("document_id"),  # what is changed
+)
+Index("sent_changes_submission", sent_changes.c.submission_id)
+Index("sent_changes_document", sent_changes.c.from_organ, sent_changes.c.document_id)
+
 open_work = Table(
     "open_work",
     metadata,

@@ -6,6 +6,7 @@ Nothing here changes anything. Call inside `Connection.reading` to see one insta
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import bindparam, exists, or_, select
@@ -17,6 +18,7 @@ from ...core.model import (
     DocumentView,
     JournalLine,
     KeptView,
+    SentChange,
     StatusLine,
 )
 from ...core.states import Kind, State, StatusCode
@@ -42,6 +44,20 @@ _needs_attention = exists().where(
         (_d.c.state == tables.word(State.QUEUED)) & (_d.c.attempts >= TRIED_OFTEN),
         (_d.c.state != tables.word(State.ACKNOWLEDGED)) & (_d.c.copies >= ASKED_TWICE),
     ),
+)
+_x = tables.sent_changes
+_CHANGED = Query(
+    select(_x).where(_x.c.submission_id == bindparam("submission_id")).order_by(_x.c.id)
+)
+_CHANGING = Query(
+    select(_x.c.business, _s.c.tracking_id)
+    .join_from(_x, _s, _x.c.submission_id == _s.c.id)
+    .where(
+        _x.c.from_organ == bindparam("from_organ"),
+        _x.c.document_id == bindparam("document_id"),
+        _x.c.submission_id != bindparam("submission_id"),
+    )
+    .order_by(_x.c.id)
 )
 _newest = (
     select(_s)
@@ -106,7 +122,8 @@ _TIMES = Query(
 
 def document(connection: Connection, ref: str) -> DocumentView:
     """One outgoing document. Raises NotFound, Ambiguous."""
-    return _document(connection, DOCUMENTS.resolve(connection, ref))
+    row = DOCUMENTS.resolve(connection, ref)
+    return replace(_document(connection, row), changes=_changes(connection, row))
 
 
 def documents(
@@ -218,6 +235,20 @@ def _document(connection: Connection, row: Row) -> DocumentView:
             _delivery(each, row["tracking_id"], tuple(history[each["id"]])) for each in rows
         ),
     )
+
+
+def _changes(connection: Connection, row: Row) -> tuple[SentChange, ...]:
+    """What a document of ours changes, and what changes it, in the order in which they left."""
+    lines = []
+    for change in connection.rows(_CHANGED, submission_id=row["id"]):
+        name = recalls.submission_of(connection, row["from_organ"], change["document_id"])
+        lines.append(SentChange(change["business"], name, change["document_id"], by_this=True))
+    if row["document_id"]:
+        names = {"from_organ": row["from_organ"], "document_id": row["document_id"]}
+        for change in connection.rows(_CHANGING, **names, submission_id=row["id"]):
+            facts = change["business"], change["tracking_id"], row["document_id"]
+            lines.append(SentChange(*facts, by_this=False))
+    return tuple(lines)
 
 
 def _delivery(row: Row, tracking_id: str, history: tuple[StatusLine, ...]) -> DeliveryView:

@@ -54,6 +54,37 @@ def test_send_again_is_a_duplicate(office: Office, pdf: Path) -> None:
     assert again.json["schema"] == "docexchange/send/v1"
 
 
+def test_the_old_document_says_what_replaced_it(office: Office, pdf: Path) -> None:
+    old = send(office, pdf)
+    new = send(office, pdf, "--replaces", "98/QĐ-UBND", "--reason", "Sai", number="99")
+    assert f"Replaced by {new}" in office.run("H05", "track", old).out
+    shown = office.run("H05", "track", new)
+    assert "Replaces H05," in shown.out
+    assert f"({old})" in shown.out
+    (line,) = office.run("H05", "track", old, "--json").json["changes"]
+    assert (line["business"], line["tracking_id"], line["by_this"]) == (3, new, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        (("--updates", "7/QĐ-UBND"), 5, "[E-REF-001]"),
+        (("--updates", "1/QĐ", "--replaces", "2/QĐ"), 2, "either --updates or --replaces"),
+        (("--reason", "Sai"), 2, "only with --updates or --replaces"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(
+    office: Office, pdf: Path, options: tuple[str, ...], code: int, why: str
+) -> None:
+    ran = office.run(
+        *("H05", "send", pdf, "--from", "H05", "--to", "H01", "--number", "1"),
+        *("--notation", "QĐ", "--subject", "x", *options),
+    )
+    assert (ran.code, ran.out) == (code, "")
+    assert why in ran.err
+    assert office.run("H05", "list", "--json").json["documents"] == []
+
+
 def test_peer_failure_24_send_obeys_the_marks_of_the_disk(
     office: Office, pdf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

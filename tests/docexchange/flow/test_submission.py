@@ -405,3 +405,32 @@ def test_a_refusal_lists_a_bounded_number_of_places() -> None:
     with pytest.raises(SubmissionRefused) as refused:
         submission.read(json.dumps(letter(organs_to=[1] * 100)).encode())
     assert len(refused.value.errors) == 20
+
+
+async def test_a_submission_that_replaces_names_older_documents(
+    node: Node, theatre: Theatre
+) -> None:
+    old = await theatre.send(7, ("H01",))
+    name = node.store.document(old).document_id
+    asked = letter(replaces=[old], reason="Sai phụ lục")
+    reply = await take(theatre, message(asked))
+    assert reply["status"] == "accepted"
+    (change,) = node.store.document(reply["tracking_id"]).changes
+    assert (change.business, change.tracking_id, change.document_id) == (3, old, name)
+    refused = await take(theatre, message(letter(updates="7/CV"), "m-2"))
+    assert (refused["code"], refused["errors"][0]["pointer"]) == ("E-REF-001", "/updates")
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"updates": "A", "replaces": ["B"]}, "/updates"),
+        ({"reason": "Sai phụ lục"}, "/reason"),
+        ({"replaces": [7]}, "/replaces/0"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(members: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(SubmissionRefused) as refused:
+        submission.read(json.dumps(letter(**members)).encode())
+    assert refused.value.code == "E-FMT-008"
+    assert pointer in [where for where, _ in refused.value.errors]
