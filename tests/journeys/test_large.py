@@ -15,12 +15,13 @@ from typing import BinaryIO
 
 import pytest
 
-from docexchange.core.errors import Deferred, StoreError, SubmissionRefused
+from docexchange.core.errors import Deferred, NotFound, StoreError, SubmissionRefused
 from docexchange.core.model import MailroomMessage
 from docexchange.core.parts import PART_BYTES
 from docexchange.core.policy import Limits
+from docexchange.core.recalls import Recall
 from docexchange.core.states import State
-from docexchange.flow import keeper, outbox
+from docexchange.flow import keeper, outbox, recall, receipts
 from docexchange.flow.parts import LargePorter
 from envelopes.model import Document, Stored
 from envelopes.pack_file import describe
@@ -29,6 +30,7 @@ from tests.theatre import Theatre, document
 
 SERVES = {"H05": "H05", "H01": "H01", "H13": "H13"}
 MIB = 1024 * 1024
+MINUTE = timedelta(minutes=1)
 CONTENT = random.Random(20).randbytes(9 * MIB)  # an envelope of 12 MiB: four parts
 
 
@@ -216,3 +218,32 @@ async def test_its_mailroom_gets_parts_and_their_list(theatre: Theatre) -> None:
     assert {one.headers["x-group"] for one in parts.values()} == {listing.message_id}
     assert max(len(one.body or b"") for one in parts.values()) <= PART_BYTES
     assert node.store.mailroom_due("mr-H01", 0, 10, large=True) == []
+
+
+async def test_a_large_document_that_is_recalled_leaves_no_byte(theatre: Theatre) -> None:
+    """Recalled end to end: in parts there, agreed, its rows deleted in steps, its bytes erased."""
+    ref = await send(theatre, large_document())
+    await theatre.run(5 * MINUTE)
+    there = theatre.nodes["H01"]
+    (view,) = there.store.arrivals()
+    piece = there.store.open_blob(view.sha256).read(MIB)[-60_000:]  # of the attachment, as base64
+    assert is_there(there.path, piece)
+    await recall.ask(ref, "Gửi nhầm", world=theatre.nodes["H05"].world, now=theatre.clock.now())
+    await theatre.run(5 * MINUTE)
+    if there.store.arrival(view.tracking_id).sealed_at is None:
+        now = theatre.clock.now()
+        await receipts.report(view.tracking_id, "15", world=there.world, now=now)
+    await theatre.run(5 * MINUTE)
+    (sent,) = theatre.nodes["H05"].store.document(ref).deliveries
+    assert sent.recall == Recall.AGREED
+    with pytest.raises(NotFound):
+        there.store.open_blob(view.sha256)
+    assert not is_there(there.path, piece)
+    assert there.store.verify_journal()
+
+
+def is_there(path: Path, content: bytes) -> bool:
+    """Whether a file of a store holds some of this content. A page has 32 KiB, so one of two
+    places that lie 8 KiB apart is within a page."""
+    files = [one.read_bytes() for one in path.parent.glob(f"{path.name}*")]
+    return any(content[at : at + 64] in data for data in files for at in (20_000, 28_192))

@@ -12,11 +12,12 @@ import pytest
 from docexchange.core.errors import Conflict, NotFound, SubmissionRefused
 from docexchange.core.model import Submitted
 from docexchange.core.policy import Limits
+from docexchange.core.recalls import Recall
 from docexchange.core.states import SigningState, State
 from docexchange.flow import keeper, mailroom, outbox, remote
 from envelopes import edxml
 from envelopes.errors import RequestExpired, SignatureRefused
-from envelopes.model import Document
+from envelopes.model import Business, Document, TraceHeaderList
 from keys.remote import RemoteKey, load_remote_key
 from tests.pki import OTHER, P256
 from tests.theatre import Node, Theatre, document
@@ -90,6 +91,24 @@ async def test_the_lifetime_begins_with_the_signature(theatre: Theatre, node: No
     await complete(theatre, node, taken.tracking_id, answer(node, taken.tracking_id))
     line = node.store.document(taken.tracking_id).deliveries[0]
     assert line.lifetime_ends == theatre.clock.now() + theatre.schedule.lifetime
+
+
+async def test_a_recalling_document_signed_elsewhere_freezes_what_it_recalls(
+    theatre: Theatre, node: Node
+) -> None:
+    """Its signature queues it; from then on the document that it names is published no more."""
+    old = await submit(theatre, node)
+    await complete(theatre, node, old.tracking_id, answer(node, old.tracking_id))
+    business = Business(type="1", document_id=old.document_id, reason="Ban hành nhầm")
+    made = replace(document(99, ("H01",)), trace=TraceHeaderList(business=business))
+    taken = await submit(theatre, node, made)
+    assert node.store.document(old.tracking_id).deliveries[0].recall == ""
+    await complete(theatre, node, taken.tracking_id, answer(node, taken.tracking_id))
+    view = node.store.document(old.tracking_id)
+    assert view.deliveries[0].recall == Recall.CANCELLED  # it had not left yet
+    assert [(one.business, one.by_this) for one in view.changes] == [(1, False)]
+    await theatre.settle()
+    assert theatre.axis.published == 0
 
 
 async def test_a_wrong_signature_leaves_it_waiting(theatre: Theatre, node: Node) -> None:
