@@ -18,6 +18,7 @@ from .words import say
 # File -> how it registers its commands: each has `register(app)`.
 NOUNS = (
     "demo",
+    "db",
     "init",
     "run",
     "config",

@@ -159,6 +159,7 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
     "released": ("●", "cho gửi lại", "released"),
     "held_back": ("■", "giữ lại", "held back"),
     "let_go": ("●", "thả ra", "let go"),
+    "restored": ("■", "kho được khôi phục từ bản sao lưu", "the store was restored from a backup"),
     "retried": ("●", "cho gửi ngay", "made due now"),
     "replayed": ("●", "cho gửi lại sau khi hết hạn", "sent anew after it was given up"),
     "statuses_asked": ("●", "hỏi lại các trạng thái", "asked for its statuses again"),

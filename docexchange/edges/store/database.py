@@ -87,9 +87,19 @@ class Connection:
     """A connection whose every failure is a StoreError. Reads see one statement's snapshot, or
     one of several statements inside `reading`."""
 
-    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS, cache_kib: int = CACHE_KIB) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_ms: int = BUSY_MS,
+        cache_kib: int = CACHE_KIB,
+        immutable: bool = False,
+    ) -> None:
         with _failing():
-            self._raw = connect(path, cache_kib=cache_kib)
+            if immutable:  # a file that nobody writes: nothing is made beside it, no byte changes
+                self._raw = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+            else:
+                self._raw = connect(path, cache_kib=cache_kib)
             self._raw.execute(f"PRAGMA busy_timeout = {busy_ms}")
             self._raw.row_factory = sqlite3.Row
 
@@ -158,6 +168,44 @@ class Connection:
             raise _store_error(error) from error
         return not busy
 
+    def copy_into(self, path: Path) -> None:
+        """Write a snapshot of everything into an empty file, which is then still to be synced."""
+        with _failing():
+            self._raw.execute("VACUUM INTO ?", (str(path),))
+
+    def count_rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        with _failing():
+            names = self._raw.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+                " AND name NOT LIKE 'sqlite_%' ORDER BY name"
+            ).fetchall()
+            return {
+                name: self._raw.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608  # names of the schema
+                for (name,) in names
+            }
+
+    def faults(self, most: int) -> list[str]:
+        """What SQLite finds wrong with its own structure, at most so many; reads every page."""
+        found: list[str] = []
+        with _failing():
+            for (text,) in self._raw.execute(f"PRAGMA integrity_check({most})"):
+                found += [line for line in str(text).splitlines() if line != "ok"]
+            for table, row, parent, _ in self._raw.execute("PRAGMA foreign_key_check"):
+                found.append(f"{table} row {row} links no row of {parent}")
+                if len(found) >= most:
+                    break
+        return found[:most]
+
+    def fold_log(self) -> None:
+        """Bring the write-ahead log into the file and empty it. Raises StoreError if in use."""
+        with _failing():
+            busy, _, _ = self._raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreUnavailable(
+                "the database is in use", "chương trình khác đang mở kho", cause="locked"
+            )
+
     def shrink(self) -> None:
         """Give back the memory of cached pages: large content pushed out all others anyway."""
         self.command("PRAGMA shrink_memory")
@@ -165,6 +213,15 @@ class Connection:
     def close(self) -> None:
         """Close it; closing twice does nothing."""
         self._raw.close()
+
+
+@contextmanager
+def opened(connection: Connection) -> Iterator[Connection]:
+    """A connection that is closed in the end."""
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def connect(path: Path, *, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:

@@ -44,8 +44,7 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     """Chain entries to the head and insert them; the caller's transaction holds the write lock."""
     if not entries:
         return
-    head = connection.one(_HEAD)
-    last, previous = (head["number"], head["hash"]) if head else (0, GENESIS)
+    last, previous = head(connection)
     rows = []
     for number, entry in enumerate(entries, last + 1):
         line = render(number, entry)
@@ -94,10 +93,16 @@ def follow(
     return follower.end()
 
 
+def head(connection: Connection) -> tuple[int, str]:
+    """Number and hash of the last line; 0 and GENESIS before the first."""
+    row = connection.one(_HEAD)
+    return (row["number"], row["hash"]) if row else (0, GENESIS)
+
+
 def last_time(connection: Connection) -> datetime | None:
     """Time of the last line."""
-    head = connection.one(_HEAD)
-    return moment(head["at"]) if head else None
+    row = connection.one(_HEAD)
+    return moment(row["at"]) if row else None
 
 
 def lines_of(connection: Connection, ref: str) -> list[JournalLine]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from ....core.errors import StoreBusy, StoreError
-from ..database import Connection, Query, connect
+from ..database import Connection, Query, connect, opened
 from ..storelock import StoreLock
 
 HEAD = "0012"  # the version that the program's statements are written for
@@ -56,14 +56,16 @@ def bring_up(path: Path, lock: StoreLock) -> None:
 
 def version(path: Path) -> str:
     """Version of the tables, "" when there are none."""
-    connection = Connection(path)
-    try:
-        if connection.one(_TABLES) is None:
-            return ""
-        row = connection.one(_VERSION)
-        return row["version_num"] if row else ""
-    finally:
-        connection.close()
+    with opened(Connection(path)) as connection:
+        return version_of(connection)
+
+
+def version_of(connection: Connection) -> str:
+    """The same of an open connection."""
+    if connection.one(_TABLES) is None:
+        return ""
+    row = connection.one(_VERSION)
+    return row["version_num"] if row else ""
 
 
 def _migrate(path: Path) -> None:
