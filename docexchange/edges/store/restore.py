@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, case, update
 
-from ...core.errors import Conflict, NotFound, StoreError
+from ...core.errors import Conflict, NotFound, StoreError, StoreUnavailable
 from ...core.events import rfc3339
 from . import backup, journal, tables
 from .check import FAULTS_MAX, check
@@ -94,6 +94,7 @@ def restore(
         NotFound: there is no such backup.
         StoreBusy: a daemon serves the store.
         Conflict: there is a store and `replace` is not set; or it is another node's backup.
+        StoreUnavailable: another command has the store in use.
         StoreError: the backup is not whole.
         In each case the store is as it was.
     """
@@ -222,6 +223,8 @@ def _journal_of(store: Path) -> tuple[int, str] | None:
         with opened(Connection(store)) as connection:
             connection.fold_log()
             return journal.head(connection)
+    except StoreUnavailable:  # a command is using it, or its disk is full: nothing was changed
+        raise
     except StoreError:  # damaged: that may be why a backup is put back
         return None
 

@@ -6,14 +6,16 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from docexchange.core.errors import Conflict, NotFound, StoreBusy, StoreError
+from docexchange.core.errors import Conflict, NotFound, StoreBusy, StoreError, StoreUnavailable
 from docexchange.core.states import Event
 from docexchange.edges.store import backup, restore
 from docexchange.edges.store.check import check
+from docexchange.edges.store.database import Connection
 from docexchange.edges.store.storelock import StoreLock
 from tests.records import NOW as AT
 from tests.records import document, open_store
@@ -145,6 +147,36 @@ def test_a_restore_refuses_while_a_daemon_runs(store: Path) -> None:
     with pytest.raises(StoreBusy):
         put_back(copy, store)
     daemon.release()
+
+
+def test_a_restore_waits_for_a_command_that_reads_the_store(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore, "Connection", partial(Connection, busy_ms=0))
+    copy = made(store)
+    reader = sqlite3.connect(store, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM journal").fetchone()
+    sql(store, "UPDATE deliveries SET held = 'by a person' WHERE id = 1")  # in the log, unfolded
+    with pytest.raises(StoreUnavailable, match="in use"):
+        put_back(copy, store)
+    reader.close()
+    assert sql(store, "SELECT count(*) FROM deliveries WHERE held = 'by a person'") == [(1,)]
+    assert put_back(copy, store).held == 3
+
+
+def test_a_link_to_a_store_stays_a_link(store: Path, tmp_path: Path) -> None:
+    copy, link = made(store), tmp_path / "link.db"
+    link.symlink_to(store)
+    for name in ("link.db.lock", "store.db.lock"):  # whichever name a daemon has in its settings
+        daemon = StoreLock(tmp_path / name)
+        daemon.take()
+        with pytest.raises(StoreBusy):
+            put_back(copy, link)
+        daemon.release()
+    put_back(copy, link)
+    assert link.is_symlink()
+    assert sql(store, "SELECT DISTINCT held FROM deliveries") == [("restored",)]
 
 
 def test_a_restore_refuses_a_store_another_node_and_what_is_no_backup(store: Path) -> None:
