@@ -1,8 +1,8 @@
-"""In words: who moves next, why a delivery is where it is, when it goes on, what happened."""
+"""In words: who moves next, whether it has ended, what happened. Why it is late: `why`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..core.model import DeliveryView
 
 _FINAL = frozenset({StatusCode.COMPLETED, StatusCode.CHANGE_AGREED})
-_OURS = frozenset({StatusCode.REJECTED, StatusCode.CHANGE_REFUSED})
+OURS = frozenset({StatusCode.REJECTED, StatusCode.CHANGE_REFUSED})
 _PUBLISHES = frozenset({"publish_confirmed", "publish_deferred", "publish_refused"})
 
 
@@ -36,7 +36,7 @@ def next_mover(delivery: DeliveryView) -> str:
         return say("nút này", "this node")
     if delivery.state is State.SENT:
         return delivery.to_organ
-    if delivery.state is State.UNDELIVERABLE or delivery.code in _OURS:
+    if delivery.state is State.UNDELIVERABLE or delivery.code in OURS:
         return say("văn thư bên ta", "our clerk")
     return "–" if delivery.code in _FINAL else delivery.to_organ
 
@@ -47,7 +47,7 @@ def ended(delivery: DeliveryView) -> bool:
     if delivery.recall:
         return delivery.recall != Recall.ASKED
     if delivery.state is State.ACKNOWLEDGED:
-        return delivery.code in _FINAL | _OURS
+        return delivery.code in _FINAL | OURS
     return delivery.state is State.UNDELIVERABLE
 
 
@@ -60,68 +60,11 @@ _REASONS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def explain(delivery: DeliveryView, names: Callable[[str], str], now: datetime) -> str:
-    """Why a delivery is where it is and when it goes on; "" when there is nothing to explain."""
-    if delivery.recall:
-        return words.recall(delivery.recall)
-    again = _when(delivery.next_try, now)
-    if delivery.held and delivery.state in (State.QUEUED, State.SENT):
-        return say(f"tạm giữ: {delivery.held}", f"on hold: {delivery.held}")
-    if delivery.state is State.UNDELIVERABLE:
-        return given_up(delivery.reason)
-    if delivery.code_conflict:
-        return say(
-            "bên nhận báo từ chối (02) sau khi đã tiếp nhận: cần hỏi lại bên nhận",
-            "the recipient rejected it (02) after accepting it: ask the recipient",
-        )
-    if delivery.state is State.QUEUED and delivery.attempts:
-        why = f" ({words.side(delivery.last_error)})" if delivery.last_error else ""
-        return say(
-            f"trục chưa nhận, đã thử {delivery.attempts} lần{why}; thử lại {again}",
-            f"the axis did not take it, {delivery.attempts} attempt(s){why}; again {again}",
-        )
-    if delivery.state is State.QUEUED and delivery.copies:
-        return say(
-            f"chưa có biên nhận sau {delivery.copies} bản gửi; gửi lại {again}",
-            f"no receipt after {delivery.copies} copies; sent again {again}",
-        )
-    if delivery.state is State.QUEUED:
-        return say(
-            "chờ tiến trình `docexchange run` gửi đi", "waits for `docexchange run` to send it"
-        )
-    if delivery.state is State.SENT:
-        end = show.moment(delivery.lifetime_ends)
-        return say(
-            f"trục đã nhận, {names(delivery.to_organ)} chưa gửi biên nhận; "
-            f"gửi lại {again} nếu vẫn chưa có, chờ tới {end}",
-            f"the axis holds it, no receipt of {names(delivery.to_organ)} yet; "
-            f"sent again {again} if there is none by then, until {end}",
-        )
-    if delivery.late:
-        return say(
-            "đã giao muộn: biên nhận đến sau khi ta đã thôi chờ",
-            "delivered late: its receipt came after we had given up",
-        )
-    if delivery.code in _OURS and delivery.history:
-        note = delivery.history[-1].note
-        return say(f"lý do: {note}", f"reason: {note}") if note else ""
-    return ""
-
-
 def given_up(reason: str) -> str:
     """Why a delivery is undeliverable."""
     if reason in _REASONS:
         return say(*_REASONS[reason])
     return say(f"bị từ chối: {reason}", f"refused: {reason}")
-
-
-def _when(time: datetime | None, now: datetime) -> str:
-    if time is None or time <= now:
-        return say("ngay", "at once")
-    return say(
-        f"lúc {show.moment(time)} (sau {show.span(time - now)})",
-        f"at {show.moment(time)} (in {show.span(time - now)})",
-    )
 
 
 # -- what happened -----------------------------------------------------------------------------

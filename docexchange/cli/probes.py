@@ -201,7 +201,7 @@ def _store(patient: Patient) -> Iterator[Found]:
 def _daemon(patient: Patient) -> Iterator[Found]:
     from ..edges.store import StoreLock
 
-    if StoreLock.of(patient.config.store).taken():
+    if StoreLock.serves(patient.config.store):
         yield Found("daemon", Verdict.GOOD, say("đang chạy", "running"))
     else:
         yield Found(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -15,7 +14,8 @@ import typer
 from ..core.errors import ConfigError, NotFound
 from ..core.states import State
 from . import options, orders, rollup, session, show, waiting, words
-from .explain import explain, next_mover, print_timeline, publishes
+from .explain import next_mover, print_timeline, publishes
+from .why import Around, why
 from .words import say
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def track(
             return
         lines = [json.loads(line.line) for line in store.journal_of(view.tracking_id)]
         pauses = rollup.pauses_of(view, store.pauses())
+        around = _around(config, store)(view)
     if as_json:
         held_up = {
             organ: {"since": one.since, "probe_at": one.probe_at, "why": one.why}
@@ -117,10 +118,18 @@ def track(
         show.emit("track", {**document_json(view, lines), "paused": held_up, "journal": lines})
         return
     chosen = rollup.shown(view, everyone=everyone)
-    _print(view, chosen, lines, names_of(config), session.now())
-    for pause in dict.fromkeys(pauses.values()):
-        show.out(show.plain(f"‖ {rollup.explain_pause(pause, names_of(config), session.now())}"))
+    _print(view, chosen, lines, around)
     print_timeline(chosen, lines)
+
+
+def _around(config: Config, store: SqlStore) -> Callable[[DocumentView], Around]:
+    """What stands around the deliveries of a document, as the store has it now."""
+    from ..edges.store import StoreLock
+
+    names, now = names_of(config), session.now()
+    pauses, holds = store.pauses(), {one.organ: one for one in store.holds()}
+    running = StoreLock.serves(config.store)
+    return lambda view: Around(names, now, rollup.pauses_of(view, pauses), holds, running)
 
 
 def _pending(store: SqlStore, ref: str) -> PendingView:
@@ -162,6 +171,7 @@ def list_documents(
     with session.open_store() as (config, store):
         views = store.documents(limit, attention=attention)
         pending = store.pending_list(limit)
+        around = _around(config, store)
         if attention:
             since = session.now() - waiting.LAPSED_FOR
             pending += store.lapsed_list(since, limit)
@@ -194,7 +204,7 @@ def list_documents(
         [*map(waiting.row, pending), *map(_row, views)],
     )
     if attention:
-        _print_reasons(views, names_of(config), now)
+        _print_reasons(views, around)
         for view in pending:
             show.out(show.plain(f"{waiting.number_of(view)}: {waiting.why(view, now)}"))
 
@@ -223,18 +233,14 @@ def _least(
     return word(least) + share
 
 
-def _print_reasons(
-    views: Sequence[DocumentView], names: Callable[[str], str], now: datetime
-) -> None:
+def _print_reasons(views: Sequence[DocumentView], around: Callable[[DocumentView], Around]) -> None:
     show.out()
     for view in views:
+        here = around(view)
         for one in view.deliveries:
-            if why := explain(one, names, now):
-                show.out(
-                    show.plain(
-                        f"{number_of(view.number, view.notation)} → {names(one.to_organ)}: {why}"
-                    )
-                )
+            if text := why(one, here):
+                number, organ = number_of(view.number, view.notation), here.names(one.to_organ)
+                show.out(show.plain(f"{number} → {organ}: {text}"))
 
 
 def number_of(number: str, notation: str) -> str:
@@ -266,9 +272,9 @@ def _print(
     view: DocumentView,
     chosen: Sequence[DeliveryView],
     lines: Sequence[Mapping[str, Any]],
-    names: Callable[[str], str],
-    now: datetime,
+    around: Around,
 ) -> None:
+    names = around.names
     number = number_of(view.number, view.notation)
     show.out(show.paint(show.plain(f"{number} · {view.subject}"), "bold"))
     show.facts(
@@ -288,7 +294,7 @@ def _print(
     for change in view.changes:
         show.out(show.plain(_change(change)))
     show.out()
-    _print_recipients(view, chosen, lines, names, now)
+    _print_recipients(view, chosen, lines, around)
 
 
 def _change(change: SentChange) -> str:
@@ -303,8 +309,7 @@ def _print_recipients(
     view: DocumentView,
     chosen: Sequence[DeliveryView],
     lines: Sequence[Mapping[str, Any]],
-    names: Callable[[str], str],
-    now: datetime,
+    around: Around,
 ) -> None:
     show.table(
         [
@@ -316,7 +321,7 @@ def _print_recipients(
         ],
         [
             [
-                names(one.to_organ),
+                around.names(one.to_organ),
                 words.state(one.state),
                 words.code(one.code),
                 str(publishes(one, lines)),
@@ -333,8 +338,8 @@ def _print_recipients(
             )
         )
     for one in chosen:
-        if why := explain(one, names, now):
-            show.out(show.plain(f"→ {one.to_organ}: {why}"))
+        if text := why(one, around):
+            show.out(show.plain(f"→ {one.to_organ}: {text}"))
 
 
 # -- JSON --------------------------------------------------------------------------------------

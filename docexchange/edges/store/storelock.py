@@ -21,6 +21,11 @@ class StoreLock:
         """The lock of the store in this file."""
         return cls(store.with_name(store.name + ".lock"))
 
+    @staticmethod
+    def serves(store: Path) -> bool:
+        """Whether a daemon serves the store in this file, by its name or by what that links."""
+        return any(StoreLock.of(one).taken() for one in (store, store.resolve()))
+
     @property
     def held(self) -> bool:
         """Whether this object holds it."""

@@ -120,7 +120,7 @@ def test_track_says_what_is_paused_and_when_it_is_tried(office: Office, pdf: Pat
         refs.append(ran.out.strip())
     office.settle()
     out = office.run("H05", "track", refs[-1]).out
-    assert "‖ nothing is sent to H13 Cần Thơ since" in out
+    assert "→ H13: nothing is sent to H13 Cần Thơ since" in out
     assert "the queue is full" in out
     paused = office.run("H05", "track", refs[-1], "--json").json["paused"]
     assert list(paused) == ["H13"]
