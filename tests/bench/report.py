@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.bench import backlog, large, parts, signatures
+from tests.bench import backlog, finding, large, parts, signatures
 from tests.bench.atsize import AtSize
 from tests.bench.signatures import Contest
 from tests.bench.timing import Timing
@@ -40,10 +40,11 @@ class Measured:
     large: large.Measured | None = None
     parts: parts.Measured | None = None
     backlog: backlog.Measured | None = None
+    find: finding.Measured | None = None
     exchange: Sequence[AtSize] = ()
 
     def _parts(self) -> list[Part]:
-        found = (self.large, self.parts, self.backlog, *self.exchange)
+        found = (self.large, self.parts, self.backlog, self.find, *self.exchange)
         return [one for one in found if one is not None]
 
     def ratios(self) -> dict[str, float]:
@@ -51,6 +52,8 @@ class Measured:
         found = signatures.ratios(self.signatures) if self.signatures else {}
         if self.large is not None:
             found |= self.large.ratios()
+        if self.find is not None:
+            found |= self.find.ratios()
         for one in self.exchange:
             found |= one.ratios()
         return found
@@ -80,7 +83,7 @@ class Measured:
                 }
                 for size, contest in self.signatures.items()
             }
-        for name in ("large", "parts", "backlog"):
+        for name in ("large", "parts", "backlog", "find"):
             if (part := getattr(self, name)) is not None:
                 found[name] = part.as_json()
         if self.exchange:
