@@ -95,9 +95,8 @@ def judge(
         if fault is not None and fault.step == ALGORITHMS_STEP:
             references = (problem(3, fault.reason, fault.detail),)
         return Judged((shape, *references, *not_reached(4, 5, 6, 7, 8, 9)))
-    proof = stamp.judge(
-        timestamp, signature.signature_value(), signature.signing_time, trust.authorities, at, skew
-    )
+    value = b"" if timestamp is None else signature.signature_value()
+    proof = stamp.judge(timestamp, value, signature.signing_time, trust.authorities, at, skew)
     at = proof.proven_at or at
     listed = _algorithms(signature, at)
     usable = listed.result is Result.PASSED
