@@ -8,6 +8,7 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiormq.abc import DeliveredMessage
@@ -44,6 +45,16 @@ async def publish(publisher: Publisher, body: bytes) -> None:
     await publisher.publish("docexchange", KEY, body, properties)
 
 
+def stop(pid: int) -> None:
+    """Stop a process; when this returns none of its threads answers any more."""
+    os.kill(pid, signal.SIGSTOP)
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        while (
+            thread.exists() and (thread / "stat").read_text().rpartition(")")[2].split()[0] != "T"
+        ):
+            os.sched_yield()
+
+
 async def publish_at_last(publisher: Publisher) -> None:
     """The link comes back by itself; until then each attempt is Deferred."""
     while True:
@@ -58,7 +69,7 @@ async def test_a_silent_broker_is_deferred_and_its_connection_given_up(empty_axi
     publisher = Publisher("node-H05", random.Random(1), timeout=0.3)
     async with running(link_of(empty_axis, publisher.open)):
         await publish(publisher, b"before")
-        os.kill(empty_axis.pid, signal.SIGSTOP)
+        stop(empty_axis.pid)
         try:
             async with asyncio.timeout(SOON):
                 results = await asyncio.gather(
@@ -76,7 +87,7 @@ async def test_a_cancelled_publish_begins_anew(empty_axis: Node) -> None:
     """Its confirm is unknown; the one beside it is Deferred, the next one passes."""
     publisher = Publisher("node-H05", random.Random(1))
     async with running(link_of(empty_axis, publisher.open)):
-        os.kill(empty_axis.pid, signal.SIGSTOP)
+        stop(empty_axis.pid)
         try:
             tasks = [asyncio.create_task(publish(publisher, b"x")) for _ in range(2)]
             await asyncio.wait(tasks, timeout=0.1)
@@ -157,7 +168,7 @@ async def test_acks_are_written_before_the_farewell(empty_axis: Node) -> None:
 async def test_a_broker_that_answers_nothing_is_cut(empty_axis: Node) -> None:
     session = await connect(node_url(empty_axis, "H05"))
     await session.channel(confirms=False)
-    os.kill(empty_axis.pid, signal.SIGSTOP)
+    stop(empty_axis.pid)
     try:
         async with asyncio.timeout(SOON):
             await session.close()

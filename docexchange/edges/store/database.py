@@ -100,7 +100,8 @@ class Connection:
                 self._raw = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
             else:
                 self._raw = connect(path, cache_kib=cache_kib)
-            self._raw.execute(f"PRAGMA busy_timeout = {busy_ms}")
+            with _or_closed(self._raw):
+                self._raw.execute(f"PRAGMA busy_timeout = {busy_ms}")
             self._raw.row_factory = sqlite3.Row
 
     @property
@@ -233,17 +234,25 @@ def connect(path: Path, *, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
         check_same_thread=False,  # a connection is used by one thread at a time, closed by another
         cached_statements=512,
     )
-    raw.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    _use_wal(raw)
-    raw.execute("PRAGMA synchronous = FULL")
-    raw.execute("PRAGMA foreign_keys = ON")
-    raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    raw.execute(f"PRAGMA cache_size = -{cache_kib}")
-    raw.execute("PRAGMA temp_store = MEMORY")
-    raw.execute(
-        "PRAGMA secure_delete = ON"
-    )  # what is deleted is overwritten with zeros (`erasing`)
+    with _or_closed(raw):
+        raw.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        _use_wal(raw)
+        raw.execute("PRAGMA synchronous = FULL")
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        raw.execute(f"PRAGMA cache_size = -{cache_kib}")
+        raw.execute("PRAGMA temp_store = MEMORY")
+        raw.execute("PRAGMA secure_delete = ON")  # zeros over what is deleted (`erasing`)
     return raw
+
+
+@contextmanager
+def _or_closed(raw: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        raw.close()
+        raise
 
 
 def _use_wal(raw: sqlite3.Connection) -> None:

@@ -137,8 +137,9 @@ async def test_where_lists_fail_the_responder_is_asked(store: SqlStore, web: Web
     status(collector)
     web.answers[ASK] = answer(LEAF, CA, next_update=AT + DAY)
     await collector.turn(AT)
+    assert web.asked == [LISTS]
     await collector.turn(AT + MINUTE)
-    assert web.asked == [LISTS, LISTS, ASK]
+    assert sorted(web.asked[1:]) == [LISTS, ASK]  # at the same time
     assert status(collector, AT + MINUTE) is GOOD
 
 
