@@ -16,19 +16,24 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    options.add(
-        app,
-        "stats",
-        stats,
+    """Add the command, which prints, and `stats export`, which writes files."""
+    from . import stats_export
+    from .commands import new_group
+
+    text = say(
         "Số liệu gửi, nhận theo cơ quan và thời gian trả lời (trung vị), trong 24 giờ qua hoặc "
         "--since, --from, --to.",
         "Sent and received by organ, and how long answers took (median), in the last 24 h or "
         "--since, --from, --to.",
     )
+    group = new_group(text)
+    group.callback(invoke_without_command=True, no_args_is_help=False)(stats)
+    stats_export.register(group)
+    app.add_typer(group, name="stats")
 
 
 def stats(
+    context: typer.Context,
     since: Annotated[
         str,
         typer.Option("--since", metavar="24h", help=say("trong khoảng này", "in this last time")),
@@ -45,6 +50,8 @@ def stats(
     as_json: options.Json = False,
 ) -> None:
     """Print the figures of a time."""
+    if context.invoked_subcommand is not None:
+        return
     from .track import names_of
 
     now = session.now()

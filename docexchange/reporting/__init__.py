@@ -3,6 +3,11 @@
     judged    docexchange/verify/v1 or docexchange/bundle/v1 -> what a page says
     picture   the chain of custody as SVG
     page      that -> one self-contained HTML file, no script
+    pdf       the same as PDF
+
+and the statistics of a store:
+
+    statistics, charts    lines of counts -> CSV, JSON, a page with charts
 
 Everything a page says stands in the JSON: whoever has it makes the same page again.
 """

@@ -13,8 +13,9 @@ from .picture import custody
 
 
 @cache
-def _template() -> Template:
-    """Whatever a document says is escaped: `autoescape` knows no exception but our own picture."""
+def template(name: str) -> Template:
+    """A template of this room. Whatever a document says is escaped: `autoescape` knows no
+    exception but our own pictures and style."""
     folder = Path(__file__).parent
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -23,7 +24,13 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
+
+
+@cache
+def style() -> str:
+    """The style of every page."""
+    return (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 def html(judged: Judged, version: str) -> str:
@@ -34,11 +41,11 @@ def html(judged: Judged, version: str) -> str:
         version: of this program, for the foot.
     """
     columns = [judged.say(*words) for words, _ in COLUMNS.values()]
-    return _template().render(
+    return template("page.html.j2").render(
         one=judged,
         say=judged.say,
         columns=columns,
         picture=Markup(custody(judged)),  # noqa: S704  # escaped where it is drawn
-        style=Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8")),  # noqa: S704  # ours
+        style=Markup(style()),  # noqa: S704  # ours
         version=version,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .content import Content, Gathered, InStore, Part
 from .evidence import KeptEvidence
-from .figures import ReceivedCount, SentCount, TimeTaken
+from .figures import RECEIVED_COUNTS, SENT_COUNTS, By, Line, ReceivedCount, SentCount, TimeTaken
 from .journal import JournalLine, Snapshot
 from .mailroom import MailroomMessage, Origin, Outgoing, SetAside
 from .operating import DestinationHold, Order, QueueLine, ShapeLine
@@ -36,9 +36,12 @@ from .sending import (
 from .signing import Pending, PendingView, SigningOutcome
 
 __all__ = [
+    "RECEIVED_COUNTS",
+    "SENT_COUNTS",
     "Acceptance",
     "Arrival",
     "ArrivalView",
+    "By",
     "ChangeLine",
     "Content",
     "Deadline",
@@ -53,6 +56,7 @@ __all__ = [
     "Kept",
     "KeptEvidence",
     "KeptView",
+    "Line",
     "MailroomMessage",
     "OpenRecall",
     "Order",

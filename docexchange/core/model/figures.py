@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,45 @@ class TimeTaken:
     code: str
     count: int
     median: timedelta | None
+
+
+class By(Enum):
+    """What the lines of a statistic are told apart by."""
+
+    ALL = "all"
+    ORGAN = "organ"
+    PROVINCE = "province"
+    TYPE = "type"
+    URGENCY = "urgency"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the statistics of QĐ 28/2018, Article 11: what was sent or received of a kind.
+
+    Args:
+        direction: "sent" or "received".
+        by: what kind of line.
+        key: which: an organ, a level 1 code, the abbreviation that a notation begins with, an
+            urgency 0..4, a day (yyyy-mm-dd) or month of Vietnam; "" for all.
+        counts: how many, by name: `SENT_COUNTS` or `RECEIVED_COUNTS`, in that order.
+        medians: time from submission (or arrival) to the first 01, 03, 06; without those that
+            nobody said.
+    """
+
+    direction: str
+    by: By
+    key: str
+    counts: Mapping[str, int]
+    medians: Mapping[str, timedelta]
+
+
+# Of deliveries, except "documents" and "bytes": acknowledged in time, after we had given up, never,
+# not yet; refused and completed by the recipient.
+SENT_COUNTS = (
+    *("documents", "deliveries", "bytes", "acknowledged", "on_time", "late"),
+    *("undeliverable", "under_way", "rejected", "completed"),
+)
+RECEIVED_COUNTS = ("documents", "bytes", "completed", "rejected", "untouched")

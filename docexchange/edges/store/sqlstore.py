@@ -6,7 +6,7 @@ was committed. This file only opens, closes and passes on; each noun has its own
 
     submissions signings deliveries lanes pauses receipts parked pings arrivals kept
     handover uploads evidence blobs damage streams parts erasing journal forgetting views naming
-    openwork stamping figures search operating queue (the last two behind `operator`)
+    openwork stamping figures statistics search operating queue (the last two behind `operator`)
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """
@@ -43,6 +43,7 @@ from ...core.model import (
     Kept,
     KeptEvidence,
     KeptView,
+    Line,
     MailroomMessage,
     OpenRecall,
     Order,
@@ -93,6 +94,7 @@ from . import (
     search,
     signings,
     stamping,
+    statistics,
     streams,
     submissions,
     uploads,
@@ -655,6 +657,11 @@ class SqlStore:
         with self._reader.reading():
             given = (self._reader, begin, end)
             return figures.sent(*given), figures.received(*given), figures.taken(*given)
+
+    def statistics(self, begin: datetime, end: datetime) -> list[Line]:
+        """The statistics of QĐ 28/2018, Article 11, about [begin, end)."""
+        with self._reader.reading():
+            return list(statistics.lines(self._reader, begin, end))
 
     async def index_new(self) -> int:
         if not search.behind(self._reader):
