@@ -20,11 +20,10 @@ JSON_MAX = 256 * 1024 * 1024  # bytes of a report that is read; 1,000 receipts m
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    from . import report_period
     from .commands import new_group
 
-    group = new_group(
-        say("Báo cáo kiểm tra để đọc và in.", "Reports of a verification, to read and print.")
-    )
+    group = new_group(say("Báo cáo để đọc và in.", "Reports to read and print."))
     options.add(
         group,
         "document",
@@ -39,6 +38,7 @@ def register(app: typer.Typer) -> None:
         "Trang HTML hoặc PDF từ kết quả của `verify --json`.",
         "An HTML page or PDF of what `verify --json` printed.",
     )
+    report_period.register(group)
     app.add_typer(group, name="report")
 
 

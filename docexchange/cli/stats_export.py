@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +16,7 @@ from . import files, options, session, show, words
 from .words import say, spoken
 
 if TYPE_CHECKING:
+    from ..edges.store import SqlStore
     from ..reporting.statistics import Statistics
 
 
@@ -69,8 +72,10 @@ def export(
         )
     if output is not None:
         files.refuse_existing([output], force=force)
-    made = _count(begin, end)
     from ..reporting import statistics
+
+    with counted(*span(begin, end)) as (made, _):
+        pass
 
     if as_html:
         text = statistics.to_html(made, __version__)
@@ -84,23 +89,35 @@ def export(
     show.out(str(output))
 
 
-def _count(begin: str, end: str) -> Statistics:
-    from ..reporting.statistics import Statistics
-    from .track import names_of
+def span(begin: str, end: str) -> tuple[datetime, datetime]:
+    """The instants of two days of Vietnam: where the first begins, where the last has ended.
 
+    Raises:
+        typer.BadParameter: no days, or in the wrong order.
+    """
     first, last = options.day(begin), options.day(end)
     if last < first:
         raise typer.BadParameter(
             say(f"{end} trước {begin}", f"{end} is before {begin}"), param_hint="--to"
         )
     midnight = time(tzinfo=show.LOCAL)
-    start = datetime.combine(first, midnight)
-    until = datetime.combine(last + timedelta(days=1), midnight)
+    return datetime.combine(first, midnight), datetime.combine(last + timedelta(days=1), midnight)
+
+
+@contextmanager
+def counted(
+    begin: datetime, end: datetime, organ: str = ""
+) -> Iterator[tuple[Statistics, SqlStore]]:
+    """The statistics of a time, and the store they are of, which is closed in the end."""
+    from ..reporting.statistics import Statistics
+    from .track import names_of
+
     with session.open_store() as (config, store):
-        lines = store.statistics(start.astimezone(UTC), until.astimezone(UTC))
+        lines = store.statistics(begin.astimezone(UTC), end.astimezone(UTC), organ)
         names = names_of(config)
 
-    def name(organ: str) -> str:
-        return names(organ).removeprefix(organ).strip()
+        def name(code: str) -> str:
+            return names(code).removeprefix(code).strip()
 
-    return Statistics(config.node, start, until, lines, name, words.priority, spoken())
+        urgency, lang = words.priority, spoken()
+        yield Statistics(config.node, begin, end, lines, name, urgency, lang, organ), store

@@ -18,6 +18,7 @@ from envelopes.codes.level_one import level_one_codes
 
 from ..core.model import RECEIVED_COUNTS, SENT_COUNTS, By, Line
 from . import charts
+from .concerns import Concerns
 from .page import style, template
 
 SCHEMA = "docexchange/statistics/v1"
@@ -63,6 +64,7 @@ class Statistics:
         name: of an organ's code, "" if unknown.
         urgency: words for 0..4.
         lang: "vi" or "en".
+        organ: the other side that it is about, "" for all.
     """
 
     node: str
@@ -72,6 +74,15 @@ class Statistics:
     name: Callable[[str], str]
     urgency: Callable[[int], str]
     lang: str
+    organ: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        if self.organ:
+            name = f"{self.organ} {self.name(self.organ)}".strip()
+            return self.say(f"Trao đổi văn bản với {name}", f"Documents exchanged with {name}")
+        return self.say("Gửi, nhận văn bản điện tử", "Official documents sent and received")
 
     @property
     def first(self) -> str:
@@ -141,25 +152,30 @@ def _seconds(line: Line, code: str, none: Any) -> Any:
 
 def to_json(one: Statistics) -> str:
     """The same as one JSON document; shares are of deliveries, medians in seconds."""
-    whole = {
-        "schema": SCHEMA,
-        "node": one.node,
-        "from": one.begin.isoformat(),
-        "to": one.end.isoformat(),
-        "lines": [
-            {
-                "direction": line.direction,
-                "by": line.by.value,
-                "key": line.key,
-                "name": one.named(line),
-                **line.counts,
-                **_shares(line),
-                "median_s": {code: _seconds(line, code, None) for code in CODES},
-            }
-            for line in one.lines
-        ],
-    }
+    whole = {"schema": SCHEMA, **facts(one), "lines": json_lines(one)}
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+
+
+def facts(one: Statistics) -> dict[str, str]:
+    """What the statistics are about."""
+    span = {"from": one.begin.isoformat(), "to": one.end.isoformat()}
+    return {"node": one.node, **span, "organ": one.organ}
+
+
+def json_lines(one: Statistics) -> list[dict[str, Any]]:
+    """The lines, for JSON."""
+    return [
+        {
+            "direction": line.direction,
+            "by": line.by.value,
+            "key": line.key,
+            "name": one.named(line),
+            **line.counts,
+            **_shares(line),
+            "median_s": {code: _seconds(line, code, None) for code in CODES},
+        }
+        for line in one.lines
+    ]
 
 
 def _shares(line: Line) -> dict[str, float]:
@@ -172,12 +188,13 @@ def _shares(line: Line) -> dict[str, float]:
     }
 
 
-def to_html(one: Statistics, version: str) -> str:
-    """A self-contained page: charts as SVG, and every line in a table."""
+def to_html(one: Statistics, version: str, concerns: Concerns | None = None) -> str:
+    """A self-contained page: what did not go as it should, charts as SVG, every line in a table."""
     return template("statistics.html.j2").render(
         one=one,
         say=one.say,
         style=Markup(style()),  # noqa: S704  # ours
+        concerns=concerns,
         charts=list(_charts(one)),
         tables=list(_tables(one)),
         version=version,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from .content import Content, Gathered, InStore, Part
 from .evidence import KeptEvidence
-from .figures import RECEIVED_COUNTS, SENT_COUNTS, By, Line, ReceivedCount, SentCount, TimeTaken
+from .figures import (
+    RECEIVED_COUNTS,
+    SENT_COUNTS,
+    By,
+    Concern,
+    Line,
+    ReceivedCount,
+    SentCount,
+    TimeTaken,
+)
 from .journal import JournalLine, Snapshot
 from .mailroom import MailroomMessage, Origin, Outgoing, SetAside
 from .operating import DestinationHold, Order, QueueLine, ShapeLine
@@ -43,6 +52,7 @@ __all__ = [
     "ArrivalView",
     "By",
     "ChangeLine",
+    "Concern",
     "Content",
     "Deadline",
     "DeliveryView",

@@ -97,3 +97,27 @@ SENT_COUNTS = (
     *("undeliverable", "under_way", "rejected", "completed"),
 )
 RECEIVED_COUNTS = ("documents", "bytes", "completed", "rejected", "untouched")
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing of a time that did not go as it should, or has not ended.
+
+    Args:
+        kind: undeliverable, rejected (by the recipient), late, under_way, refused (by our own
+            clerks, 02), quarantined.
+        at: when it was submitted, arrived, or was put aside.
+        organ: the other side.
+        tracking_id: of the document; "" of an envelope that was never believed.
+        reference: its number and notation, as far as known.
+        subject: of the document.
+        detail: what is known about it.
+    """
+
+    kind: str
+    at: datetime
+    organ: str
+    tracking_id: str
+    reference: str
+    subject: str
+    detail: str

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from ...core.model import (
     Acceptance,
     Arrival,
     ArrivalView,
+    Concern,
     Content,
     DestinationHold,
     DocumentView,
@@ -658,10 +659,14 @@ class SqlStore:
             given = (self._reader, begin, end)
             return figures.sent(*given), figures.received(*given), figures.taken(*given)
 
-    def statistics(self, begin: datetime, end: datetime) -> list[Line]:
-        """The statistics of QĐ 28/2018, Article 11, about [begin, end)."""
+    def statistics(self, begin: datetime, end: datetime, organ: str = "") -> list[Line]:
+        """The statistics of QĐ 28/2018, Article 11, about [begin, end), with one organ or all."""
         with self._reader.reading():
-            return list(statistics.lines(self._reader, begin, end))
+            return list(statistics.lines(self._reader, begin, end, organ))
+
+    def concerns(self, begin: datetime, end: datetime, organ: str = "") -> Iterator[Concern]:
+        """What of [begin, end) did not go as it should, or has not ended, one by one."""
+        return statistics.concerns(self._reader, begin, end, organ)
 
     async def index_new(self) -> int:
         if not search.behind(self._reader):

@@ -1,6 +1,7 @@
 """The statistics that the law asks for (QĐ 28/2018/QĐ-TTg, Article 11), from the rows of a store.
 
 SQLite counts and finds the medians; memory holds one line of the result for each organ, type, day.
+What did not go as it should is given one by one.
 """
 
 from __future__ import annotations
@@ -21,17 +22,22 @@ from sqlalchemy import (
     select,
 )
 
-from ...core.model import RECEIVED_COUNTS, SENT_COUNTS, By, Line
+from ...core.model import RECEIVED_COUNTS, SENT_COUNTS, By, Concern, Line
 from ...core.standing import LATE
 from ...core.states import Kind, State, StatusCode
 from . import tables
-from .database import Connection, Query, Row, micros
+from .database import Connection, Query, Row, micros, moment
 
 TAKEN = (StatusCode.ARRIVED, StatusCode.ACCEPTED, StatusCode.COMPLETED)
 ZONE_S = 7 * 3600  # Asia/Ho_Chi_Minh, without summer time since 1975
 
 _d, _s, _r, _a = tables.deliveries, tables.submissions, tables.receipts, tables.arrivals
 _Text = ColumnElement[Any]
+
+
+def _with(organ: _Text) -> ColumnElement[bool]:
+    """Whether it is the one that is asked about; all of them when none is."""
+    return (bindparam("organ") == tables.word("")) | (organ == bindparam("organ"))
 
 
 def _counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -76,8 +82,13 @@ _submitted = (
     (_s.c.kind == tables.word(Kind.DOCUMENT))
     & (_s.c.submitted_at >= bindparam("begin"))
     & (_s.c.submitted_at < bindparam("end"))
+    & _with(_d.c.to_organ)
 )
-_arrived = (_a.c.arrived_at >= bindparam("begin")) & (_a.c.arrived_at < bindparam("end"))
+_arrived = (
+    (_a.c.arrived_at >= bindparam("begin"))
+    & (_a.c.arrived_at < bindparam("end"))
+    & _with(_a.c.from_organ)
+)
 _acknowledged = _d.c.state == tables.word(State.ACKNOWLEDGED)
 _late = _d.c.reason == tables.word(LATE)
 _said_nothing = _a.c.code.in_([tables.word(""), tables.word(StatusCode.ARRIVED)])
@@ -166,10 +177,12 @@ _LINES: Mapping[tuple[str, By], tuple[Query, Query]] = {
 }
 
 
-def lines(connection: Connection, begin: datetime, end: datetime) -> Iterator[Line]:
-    """Every line about what was submitted and what arrived in [begin, end): sent ones first, by
-    kind, the most documents first; days and months in their order."""
-    span = {"begin": micros(begin), "end": micros(end)}
+def lines(
+    connection: Connection, begin: datetime, end: datetime, organ: str = ""
+) -> Iterator[Line]:
+    """Every line about what was submitted and what arrived in [begin, end), of one organ or of all:
+    sent ones first, by kind, the most documents first; days and months in their order."""
+    span = {"begin": micros(begin), "end": micros(end), "organ": organ}
     for (direction, by), (counts, medians) in _LINES.items():
         took: dict[object, dict[str, timedelta]] = {}
         for code in TAKEN:
@@ -181,6 +194,89 @@ def lines(connection: Connection, begin: datetime, end: datetime) -> Iterator[Li
             for row in connection.rows(counts, **span)
         ]
         yield from sorted(made, key=_in_time if by in (By.DAY, By.MONTH) else _by_size)
+
+
+_k = tables.kept
+_reference = case(
+    (_s.c.number == tables.word(""), _s.c.notation),
+    else_=_s.c.number + tables.word("/") + _s.c.notation,
+)
+_troubled = (
+    _d.c.state.in_([tables.word(one) for one in (State.UNDELIVERABLE, State.QUEUED, State.SENT)])
+    | (_d.c.code == tables.word(StatusCode.REJECTED))
+    | _late
+)
+_SENT_CONCERNS = Query(
+    select(
+        case(
+            (_d.c.state == tables.word(State.UNDELIVERABLE), tables.word("undeliverable")),
+            (_d.c.code == tables.word(StatusCode.REJECTED), tables.word("rejected")),
+            (_late, tables.word("late")),
+            else_=tables.word("under_way"),
+        ).label("kind"),
+        _s.c.submitted_at.label("at"),
+        _d.c.to_organ.label("organ"),
+        _s.c.tracking_id,
+        _reference.label("reference"),
+        _s.c.subject,
+        case((_d.c.last_error != tables.word(""), _d.c.last_error), else_=_d.c.reason).label(
+            "detail"
+        ),
+    )
+    .join_from(_d, _s)
+    .where(_submitted, _troubled)
+    .order_by(_s.c.id, _d.c.id)
+)
+_RECEIVED_CONCERNS = Query(
+    select(
+        tables.word("refused").label("kind"),
+        _a.c.arrived_at.label("at"),
+        _a.c.from_organ.label("organ"),
+        _a.c.tracking_id,
+        (_a.c.number + tables.word("/") + _a.c.notation).label("reference"),
+        _a.c.subject,
+        tables.word("").label("detail"),
+    )
+    .where(_arrived, _a.c.code == tables.word(StatusCode.REJECTED))
+    .order_by(_a.c.id)
+)
+_KEPT_CONCERNS = Query(
+    select(
+        tables.word("quarantined").label("kind"),
+        _k.c.kept_at.label("at"),
+        _k.c.from_organ.label("organ"),
+        tables.word("").label("tracking_id"),
+        _k.c.document_id.label("reference"),
+        tables.word("").label("subject"),
+        (_k.c.reason + tables.word(" ") + _k.c.detail).label("detail"),
+    )
+    .where(
+        _k.c.state == tables.word("quarantined"),
+        _k.c.kept_at >= bindparam("begin"),
+        _k.c.kept_at < bindparam("end"),
+        _with(_k.c.from_organ),
+    )
+    .order_by(_k.c.id)
+)
+
+
+def concerns(
+    connection: Connection, begin: datetime, end: datetime, organ: str = ""
+) -> Iterator[Concern]:
+    """What of [begin, end) did not go as it should or has not ended, of one organ or of all, one
+    by one: what was not believed, what was sent, what we refused; each by its age."""
+    span = {"begin": micros(begin), "end": micros(end), "organ": organ}
+    for query in (_KEPT_CONCERNS, _SENT_CONCERNS, _RECEIVED_CONCERNS):
+        for row in connection.stream(query, **span):
+            yield Concern(
+                kind=row["kind"],
+                at=moment(row["at"]),
+                organ=row["organ"],
+                tracking_id=row["tracking_id"],
+                reference=row["reference"],
+                subject=row["subject"],
+                detail=row["detail"],
+            )
 
 
 def _line(direction: str, by: By, row: Row, medians: Mapping[str, timedelta]) -> Line:
