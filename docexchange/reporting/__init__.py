@@ -2,6 +2,7 @@
 
     judged    docexchange/verify/v1 or docexchange/bundle/v1 -> what a page says
     picture   the chain of custody as SVG
+    repeating the commands that repeat the verification
     page      that -> one self-contained HTML file, no script
     pdf       the same as PDF
 

@@ -11,6 +11,8 @@ from typing import Any
 from envelopes.attachments.pdf import sentence
 from envelopes.wording import INDICATIONS, REASONS, RESULTS, STEPS, SUB_INDICATIONS, Result
 
+from . import repeating
+
 LOCAL = timezone(timedelta(hours=7), "+07:00")  # Asia/Ho_Chi_Minh, without summer time
 BUNDLE, ENVELOPES = "docexchange/bundle/v1", "docexchange/verify/v1"
 # Columns of the matrix -> steps of `verify` that decide them.
@@ -200,6 +202,8 @@ class _Reader:
             (self._say("Hồ sơ do", "Bundle made by"), made),
             (self._say("Hồ sơ nguyên vẹn", "Bundle intact"), intact),
         ]
+        names = [one["name"] for one in bundle["files"]]
+        tokens = [name for name in names if name.startswith("timestamps/")]
         return Judged(
             lang=self._lang,
             file=found["file"],
@@ -214,7 +218,7 @@ class _Reader:
             gaps=gaps,
             inside=tuple(self._inside(document)),
             files=tuple((one["name"], one["sha256"]) for one in bundle["files"]),
-            commands=_BUNDLE_COMMANDS,
+            commands=tuple(repeating.of_bundle(found["file"], found["at"], tokens)),
         )
 
     def envelopes(self, found: Mapping[str, Any]) -> Judged:
@@ -226,6 +230,7 @@ class _Reader:
             for organ in first.get("to", ())
         ]
         worst = max(found["documents"], key=_severity, default=_NOTHING)
+        named = [(one["file"], one.get("sha256") or "") for one in found["documents"]]
         return Judged(
             lang=self._lang,
             file=", ".join(one["file"] for one in found["documents"]),
@@ -239,7 +244,7 @@ class _Reader:
             gaps=_gathered(self._gaps(found["documents"])),
             inside=tuple(line for one in documents for line in self._inside(one)),
             files=(),
-            commands=_ENVELOPE_COMMANDS,
+            commands=tuple(repeating.of_files(named, found.get("at") or "")),
         )
 
     # -- parts ---------------------------------------------------------------------------------
@@ -438,21 +443,3 @@ _NOTHING: Mapping[str, Any] = {"indication": "INDETERMINATE"}
 def _few(organs: Sequence[str]) -> str:
     shown = ", ".join(organs[:10])
     return f"{shown} +{len(organs) - 10}" if len(organs) > 10 else shown
-
-
-_XMLSEC = (
-    "xmlsec1 --verify --trusted-pem root.pem"
-    " --id-attr:Id http://uri.etsi.org/01903/v1.3.2#:SignedProperties"
-)
-_BUNDLE_COMMANDS = (
-    "docexchange verify X.zip --trust root.pem",
-    "unzip X.zip -d X && cd X && sha256sum -c SHA256SUMS",
-    f"{_XMLSEC} envelope.edxml",
-    f"for one in receipts/*.edxml; do {_XMLSEC} $one; done",
-    "openssl ts -verify -in timestamps/NAME.tst -token_in -digest ... -CAfile tsa.pem",
-)
-_ENVELOPE_COMMANDS = (
-    "docexchange verify FILE... --trust root.pem",
-    f"{_XMLSEC} FILE",
-    "sha256sum FILE",
-)

@@ -24,6 +24,7 @@ class Plan:
         large: bytes of the attachment of the large envelope.
         parts: bytes of the attachment that travels in parts; 760 MiB make an envelope of 1 GiB.
         files: envelopes in the folder that is verified.
+        journal: lines that are followed.
         backlog: deliveries that wait in the large store.
         backlog_documents: sent, submitted and accepted in each round over it.
         backlog_rounds: of each store.
@@ -40,6 +41,7 @@ class Plan:
     large: int = 1024 * 1024 * 1024
     parts: int = 760 * 1024 * 1024
     files: int = 10_000
+    journal: int = 200_000
     backlog: int = 1_000_000
     backlog_documents: int = 250
     backlog_rounds: int = 3
@@ -64,6 +66,7 @@ QUICK = Plan(
     singles=10,
     large=16 * 1024 * 1024,
     parts=24 * 1024 * 1024,
+    journal=2000,
     files=300,
     backlog=20_000,
     backlog_documents=200,

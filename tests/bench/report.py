@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.bench import backlog, finding, large, parts, signatures
+from tests.bench import backlog, finding, journal, large, parts, signatures
 from tests.bench.atsize import AtSize
 from tests.bench.signatures import Contest
 from tests.bench.timing import Timing
@@ -41,10 +41,11 @@ class Measured:
     parts: parts.Measured | None = None
     backlog: backlog.Measured | None = None
     find: finding.Measured | None = None
+    journal: journal.Measured | None = None
     exchange: Sequence[AtSize] = ()
 
     def _parts(self) -> list[Part]:
-        found = (self.large, self.parts, self.backlog, self.find, *self.exchange)
+        found = (self.large, self.parts, self.backlog, self.find, self.journal, *self.exchange)
         return [one for one in found if one is not None]
 
     def ratios(self) -> dict[str, float]:
@@ -54,6 +55,8 @@ class Measured:
             found |= self.large.ratios()
         if self.find is not None:
             found |= self.find.ratios()
+        if self.journal is not None:
+            found |= self.journal.ratios()
         for one in self.exchange:
             found |= one.ratios()
         return found
@@ -83,7 +86,7 @@ class Measured:
                 }
                 for size, contest in self.signatures.items()
             }
-        for name in ("large", "parts", "backlog", "find"):
+        for name in ("large", "parts", "backlog", "find", "journal"):
             if (part := getattr(self, name)) is not None:
                 found[name] = part.as_json()
         if self.exchange:

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from tests.bench import backlog, exchange, finding, floor, large, parts, signatures
+from tests.bench import backlog, exchange, finding, floor, journal, large, parts, signatures
 from tests.bench.atsize import AtSize, Blocks
 from tests.bench.material import SIZES, machine
 from tests.bench.plan import QUICK, Plan
@@ -24,7 +24,7 @@ from tests.bench.report import Measured
 from tests.bench.rig import Rig
 from tests.bench.timing import Timing
 
-PARTS = ("signatures", "large", "parts", "backlog", "find", "exchange")
+PARTS = ("signatures", "large", "parts", "backlog", "find", "journal", "exchange")
 
 
 def measure(folder: Path, plan: Plan, only: Collection[str], sizes: Sequence[str]) -> Measured:
@@ -53,6 +53,9 @@ def measure(folder: Path, plan: Plan, only: Collection[str], sizes: Sequence[str
     if "find" in only:
         say(f"searching among {plan.backlog:,} documents ...")
         found.find = finding.measure(folder, plan.backlog)
+    if "journal" in only:
+        say("following a journal ...")
+        found.journal = journal.measure(folder, plan.journal, plan.rounds)
     if "exchange" in only:
         try:
             asyncio.run(rig.open())

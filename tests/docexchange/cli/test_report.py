@@ -51,7 +51,7 @@ def test_the_page_of_a_bundle_says_what_the_terminal_says(
         "Not proven",
         "a timestamp token (RFC 3161) over the signature",
         "Signatures inside PDFs (not those of the envelope)",
-        "sha256sum -c SHA256SUMS",
+        "sha256sum --check --strict SHA256SUMS",
     ):
         assert words in text, words
 
