@@ -46,6 +46,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "mailroom": ("reply", "mailroom_sent", "set_aside", "take_up_again"),
     "evidence": ("keep_evidence", "wake_held"),
     "erasing": ("erase", "erased"),
+    "retention": ("legal_hold", "legal_release", "begin_purge", "purge"),
     "uploads": ("keep_upload", "drop_upload"),
     "stamping": ("stamp",),
     "operator": (

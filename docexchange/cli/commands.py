@@ -35,6 +35,8 @@ NOUNS = (
     "agency",
     "inbox",
     "quarantine",
+    "legal",
+    "purge",
     "receipts",
     "export",
     "bundle",

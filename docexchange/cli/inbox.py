@@ -128,6 +128,9 @@ def show_arrival(ref: options.Ref, organ: Organ = "", as_json: options.Json = Fa
     if view.sealed_at is not None:
         text = say("Đã thu hồi, nội dung không còn đọc được", "Recalled, its content is gone")
         show.out(f"{text}: {show.moment(view.sealed_at)}")
+    if view.purged_at is not None:
+        text = say("Hết hạn lưu, nội dung đã huỷ", "Its content was purged by age")
+        show.out(f"{text}: {show.moment(view.purged_at)}")
     for change in view.changes:
         show.out(show.plain(_change(change)))
     if view.history:
@@ -214,6 +217,7 @@ def _json(view: ArrivalView) -> dict[str, Any]:
         "handed_over_at": view.handed_over_at,
         "code": view.code or None,
         "sealed_at": view.sealed_at,
+        "purged_at": view.purged_at,
         "changes": [
             {
                 "business": one.business,

@@ -16,7 +16,14 @@ from .figures import (
 )
 from .journal import JournalLine, Snapshot
 from .mailroom import MailroomMessage, Origin, Outgoing, SetAside
-from .operating import DestinationHold, Order, QueueLine, ShapeLine
+from .operating import (
+    DestinationHold,
+    LegalHold,
+    OldContent,
+    Order,
+    QueueLine,
+    ShapeLine,
+)
 from .receiving import (
     Acceptance,
     Arrival,
@@ -66,8 +73,10 @@ __all__ = [
     "Kept",
     "KeptEvidence",
     "KeptView",
+    "LegalHold",
     "Line",
     "MailroomMessage",
+    "OldContent",
     "OpenRecall",
     "Order",
     "Origin",

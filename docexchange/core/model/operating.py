@@ -32,6 +32,33 @@ class DestinationHold:
 
 
 @dataclass(frozen=True, slots=True)
+class LegalHold:
+    """A document that must not be purged (giữ theo yêu cầu pháp lý), who said so and why."""
+
+    tracking_id: str
+    since: datetime
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OldContent:
+    """A content that is older than a retention period.
+
+    Args:
+        blob_id, sha256, size: the content.
+        is_open: something is still to happen with a document that has it.
+        is_held: a legal hold is on a document that has it.
+    """
+
+    blob_id: int
+    sha256: str
+    size: int
+    is_open: bool
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class QueueLine:
     """One delivery that waits, or could not be delivered.
 

@@ -197,6 +197,7 @@ class ArrivalView:
     report: str = ""
     sealed_at: datetime | None = None
     changes: tuple[ChangeLine, ...] = ()
+    purged_at: datetime | None = None  # only of one that was asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,7 @@ class DocumentView:
     submitted_at: datetime
     deliveries: tuple[DeliveryView, ...]
     changes: tuple[SentChange, ...] = ()  # only of one document that was asked for
+    purged_at: datetime | None = None  # the same
 
     @property
     def counts(self) -> dict[str, int]:

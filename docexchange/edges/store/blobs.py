@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
 
-from ...core.errors import ContentDamaged, NotFound
+from ...core.errors import ContentDamaged
 from ...core.model import Content, InStore
-from . import erasing, streams, tables
+from . import erasing, gone, streams, tables
 from . import parts as groups
 from .database import Connection, Query, adding, micros
 from .transaction import Transaction
@@ -182,7 +182,7 @@ def read(connection: Connection, sha256: str) -> bytes:
     """
     rows = connection.rows(_READ, sha256=sha256)
     if not rows:
-        raise NotFound(f"no content {sha256}")
+        raise gone.missing(connection, sha256)
     data: bytes = rows[0]["data"] if len(rows) == 1 else b"".join(row["data"] for row in rows)
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
@@ -252,11 +252,17 @@ def destroy(transaction: Transaction, sha256: str, ref: str, now: datetime) -> b
     known = connection.one(_FIND, sha256=sha256)
     if known is None or any(connection.rows(one, blob_id=known["id"]) for one in _NEEDED):
         return False
-    if not groups.is_many_rows(connection, known["id"]):
-        connection.run(_DROP_PARTS, blob_id=known["id"])
-    connection.run(_DESTROYED, blob_id=known["id"])
-    erasing.mark(transaction, known["id"], sha256, ref, now)
+    let_go(transaction, known["id"], sha256, ref, now)
     return True
+
+
+def let_go(transaction: Transaction, number: int, sha256: str, ref: str, now: datetime) -> None:
+    """The same of a content that nobody needs: the caller has looked."""
+    connection = transaction.connection
+    if not groups.is_many_rows(connection, number):
+        connection.run(_DROP_PARTS, blob_id=number)
+    connection.run(_DESTROYED, blob_id=number)
+    erasing.mark(transaction, number, sha256, ref, now)
 
 
 def sweep_orphans(transaction: Transaction, now: datetime, most: int) -> int:

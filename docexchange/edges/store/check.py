@@ -37,7 +37,10 @@ _CONTENT = Query(
 _GONE = Query(
     select(_b.c.sha256)
     .join_from(_b, _c, _c.c.blob_id == _b.c.id)
-    .where(_b.c.complete == tables.number(tables.DESTROYED))
+    .where(
+        _b.c.complete == tables.number(tables.DESTROYED),
+        _b.c.id.not_in(select(tables.erasures.c.blob_id)),  # its rows are going just now
+    )
     .distinct()
 )
 _EMPTY_DOCUMENTS = Query(

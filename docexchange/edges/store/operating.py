@@ -17,7 +17,7 @@ from ...core.model import DestinationHold, Order, Submission
 from ...core.schedule import Lane
 from ...core.standing import after
 from ...core.states import Event, Kind, State
-from . import blobs, submissions, tables
+from . import blobs, gone, submissions, tables
 from .database import Connection, Query, Row, adding, micros, moment
 from .deliveries import announce, loaded, move, standing_of
 from .transaction import Transaction
@@ -135,7 +135,7 @@ def replay(
     lifetime; those it is for.
 
     Raises:
-        Conflict: one of them was recalled; nothing was changed.
+        Conflict: one of them was recalled, or its content was purged; nothing was changed.
     """
     rows = [
         row
@@ -148,6 +148,7 @@ def replay(
             f"recalled from {', '.join(recalled)}: it is not sent again",
             f"đã thu hồi ở {', '.join(recalled)}: không gửi lại",
         )
+    gone.refuse(transaction.connection, tracking_id)
     for row in rows:
         _note(transaction, "replayed", row["tracking_id"], row["to_organ"], order, now)
         transaction.connection.run(_HELD, delivery_id=row["id"], reason="")

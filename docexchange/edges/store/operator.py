@@ -5,18 +5,18 @@ Written beside a daemon that may be running; each decision is one transaction, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
-from ...core.model import Order, QueueLine, ShapeLine
+from ...core.model import LegalHold, OldContent, Order, QueueLine, ShapeLine
 from ...core.states import State
-from . import kept, operating, queue
+from . import erasing, kept, legalholds, operating, purging, queue
 from .database import Connection
 from .writer import Writer
 
 
 class Operator:
-    """See `operating`, `kept` and `queue` for what each does.
+    """See `operating`, `kept`, `queue`, `legalholds` and `purging` for what each does.
 
     Args:
         writer: of the store.
@@ -146,6 +146,46 @@ class Operator:
     async def probe_axis(self, now: datetime) -> bool:
         """Have a pause of the whole axis probed now; False if there is none. Raises StoreError."""
         return bool(await self._writer.write("probe", lambda work: operating.probe(work, "", now)))
+
+    # -- retention --------------------------------------------------------------------------
+    def legal_holds(self) -> list[LegalHold]:
+        """Documents that must not be purged, oldest hold first."""
+        return legalholds.all_of(self._reader())
+
+    async def legal_hold(self, tracking_id: str, order: Order, now: datetime) -> bool:
+        """Keep a document from being purged; False if that was so. Raises NotFound, Conflict,
+        StoreError."""
+        return await self._writer.write(
+            "legal_hold", lambda work: legalholds.hold(work, tracking_id, order, now)
+        )
+
+    async def legal_release(self, tracking_id: str, order: Order, now: datetime) -> bool:
+        """End such a hold; False if there was none. Raises StoreError."""
+        return await self._writer.write(
+            "legal_release", lambda work: legalholds.release(work, tracking_id, order, now)
+        )
+
+    def old_contents(self, before: datetime, after: int) -> list[OldContent]:
+        """Some contents of documents that are older, from a number on."""
+        return purging.find(self._reader(), before, after)
+
+    async def begin_purge(self, before: datetime, order: Order, now: datetime) -> None:
+        """Write down who purges what and why. Raises StoreError."""
+        await self._writer.write(
+            "begin_purge", lambda work: purging.begin(work, before, order, now)
+        )
+
+    async def purge(
+        self, found: Sequence[OldContent], before: datetime, order: Order, now: datetime
+    ) -> list[OldContent]:
+        """Purge what of these may go at this moment; those. Raises StoreError."""
+        return await self._writer.write(
+            "purge", lambda work: purging.purge(work, found, before, order, now)
+        )
+
+    def erasures(self) -> int:
+        """How many contents that go for good are not out of the files yet."""
+        return len(erasing.marks(self._reader()))
 
     # -- kept envelopes ---------------------------------------------------------------------
     def content_of(self, kept_id: int) -> tuple[str, bool]:

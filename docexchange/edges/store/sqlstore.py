@@ -6,7 +6,8 @@ was committed. This file only opens, closes and passes on; each noun has its own
 
     submissions signings deliveries lanes pauses receipts parked pings arrivals kept
     handover uploads evidence blobs damage streams parts erasing journal forgetting views naming
-    openwork stamping figures statistics search operating queue (the last two behind `operator`)
+    openwork stamping figures statistics search
+    operating queue legalholds purging (these behind `operator`)
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
 """

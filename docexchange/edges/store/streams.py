@@ -23,9 +23,9 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from envelopes.model import Stored
 
-from ...core.errors import ContentDamaged, NotFound, StoreError
+from ...core.errors import ContentDamaged, StoreError
 from ...core.model import InStore
-from . import tables
+from . import gone, tables
 from .database import Connection, Query, adding, micros
 from .transaction import Transaction
 
@@ -185,7 +185,7 @@ def open_blob(path: Path, wanted: InStore | str) -> BinaryIO:
 def _complete(connection: Connection, sha256: str) -> int:
     known = connection.one(_FIND, sha256=sha256)
     if known is None or known["complete"] != 1:
-        raise NotFound(f"no content {sha256}")
+        raise gone.missing(connection, sha256)
     number: int = known["id"]
     return number
 

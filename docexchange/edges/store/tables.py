@@ -17,6 +17,7 @@
     stamp_tokens, stamps             timestamp tokens, and which envelopes they prove
     cursors                          up to which row of a table something was done
     search_sent, search_received     words of documents (FTS5), made by `SEARCHES`
+    legal_holds, purged              what a person keeps from being purged; what was purged
     checkpoints                      our own: how the journal stood, signed
     witnesses                        checkpoints of others in their receipts, of ours in our own
     journal                          append-only, hash-chained
@@ -348,6 +349,7 @@ WAITING_IDENTIFIED = and_(
 )
 WAITING_ORIGIN = and_(WAITING, signings.c.message_id != word(""))
 Index("signings_request", signings.c.request_id)
+Index("signings_blob", signings.c.blob_id)
 Index("signings_reference", signings.c.reference)
 Index("signings_expiry", signings.c.expires_at, sqlite_where=WAITING)
 Index(
@@ -586,6 +588,24 @@ erasures = Table(
     _text("sha256"),
     _text("ref"),  # of the journal line: a tracking id, or the digest of what was discarded
     _int("since"),
+)
+
+# What a person keeps from being purged: a document of ours, or one that arrived.
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    Column("tracking_id", Text, primary_key=True),
+    _int("since"),
+    _text("who"),
+    _text("why"),
+)
+
+# Contents that went by age; counts only while the content is DESTROYED, since it may come again.
+purged = Table(
+    "purged",
+    metadata,
+    Column("blob_id", _Id, ForeignKey("blobs.id"), primary_key=True, autoincrement=False),
+    _int("at"),
 )
 
 # Words of number, subject and organs of what was sent and received; rowid is that of the document.

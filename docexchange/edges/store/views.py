@@ -22,7 +22,7 @@ from ...core.model import (
     StatusLine,
 )
 from ...core.states import Kind, State, StatusCode
-from . import journal, recalls, tables
+from . import gone, journal, recalls, tables
 from .database import Connection, Query, Row, maybe_moment, moment
 from .kept import HELD, QUARANTINED, SETTLED
 from .naming import ARRIVALS, CANDIDATES, DOCUMENTS, PREFIX_MIN, SIGNINGS
@@ -123,7 +123,8 @@ _TIMES = Query(
 def document(connection: Connection, ref: str) -> DocumentView:
     """One outgoing document. Raises NotFound, Ambiguous."""
     row = DOCUMENTS.resolve(connection, ref)
-    return replace(_document(connection, row), changes=_changes(connection, row))
+    view = replace(_document(connection, row), changes=_changes(connection, row))
+    return replace(view, purged_at=gone.purged_at(connection, row["sha256"]))
 
 
 def documents(
@@ -145,7 +146,8 @@ def receipts_of(connection: Connection, ref: str) -> list[tuple[str, str, str]]:
 def arrival(connection: Connection, ref: str, organ: str) -> ArrivalView:
     """One incoming document, with its report. Raises NotFound, Ambiguous."""
     row = ARRIVALS.resolve(connection, ref, organ=organ)
-    return _arrival(connection, row, report=row["report"])
+    view = _arrival(connection, row, report=row["report"])
+    return replace(view, purged_at=gone.purged_at(connection, row["sha256"]))
 
 
 def arrivals(connection: Connection, limit: int, organ: str) -> list[ArrivalView]:
