@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from docexchange.core.schedule import Lane
+from docexchange.edges.evidence import Collector
+from docexchange.edges.webfetch import Rules
+from docexchange.flow import keeper
 from keys.certificates import Certificate
 from keys.trust import Trust, TrustAnchor
 from tests.authority import WEEK, answer, crl
@@ -19,6 +22,7 @@ from tests.pki import AT, DAY, P256
 
 SIGNER = P256.organ("H01").certificate
 WHY = ("--reason", "CRL tháng 6")
+HELD = 1000  # envelopes that came while the CA was down
 CHECKED = '[revocation]\npolicy = "required"\n'
 
 
@@ -97,6 +101,31 @@ def test_without_evidence_an_envelope_is_held_until_it_comes(strict: Office, lis
     ran = strict.run("H05", "quarantine", "recheck", "1", *WHY)
     assert (ran.code, ran.out) == (0, "1: it passed, and went to the inbox\n")
     assert [view.number for view in store.arrivals()] == ["98"]
+
+
+@pytest.mark.slow
+def test_after_an_outage_all_that_was_held_is_judged_again_in_small_steps(
+    strict: Office, lists: Path
+) -> None:
+    """1,000 of them: none is forgotten, none asks for a person, no round takes more than a few."""
+    node, now = strict.theatre.nodes["H05"], strict.theatre.clock.now()
+    for number in range(1, HELD + 1):
+        strict.theatre.axis.put(Lane.NORMAL, "H05", envelope(number), "node-H01")
+    strict.play(node.turn())
+    assert len(node.store.kept_list(held=True, limit=2 * HELD)) == HELD
+    strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
+    early = strict.play(keeper.recheck(world=node.world, now=now))
+    assert early == 0  # a round before the daemon has read what was imported decides nothing
+    trust, evidence = node.world.trust, node.world.evidence
+    collector = Collector(evidence=evidence, trust=trust, store=node.store, rules=Rules())
+    assert strict.play(collector.take_up(now)) == 2
+    rounds = []
+    while settled := strict.play(keeper.recheck(world=node.world, now=now)):
+        rounds.append(settled)
+    assert rounds == [keeper.HELD_ROWS] * (HELD // keeper.HELD_ROWS)
+    assert node.store.kept_list(held=True) == []
+    arrived = sorted(int(view.number) for view in node.store.arrivals(limit=2 * HELD))
+    assert arrived == list(range(1, HELD + 1))
 
 
 def test_after_the_grace_a_person_decides(strict: Office, lists: Path) -> None:
