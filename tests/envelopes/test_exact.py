@@ -144,3 +144,78 @@ def test_both_ways_come_to_the_same(seed: int) -> None:
         report = judge(changed)
         assert report.to_json_dict() == slowly(changed).to_json_dict(), f"seed {seed}"
         assert report.signature_at == slowly(changed).signature_at
+
+
+def proven() -> bytes:
+    """An envelope whose shape is remembered by now."""
+    assert exact.read_exact(DOCUMENT) is not None
+    assert exact._proven
+    return DOCUMENT
+
+
+def test_bytes_of_a_known_shape_are_not_written_again() -> None:
+    proven()
+    other = pack(
+        document(files=[("c.pdf", b"%PDF-1"), ("d", b"")], subject="Một trích yếu khác"),
+        P256.signer("H05"),
+        signing_time=AT,
+    )
+    with patch.object(exact, "is_written", side_effect=AssertionError("written")):
+        read = exact.read_exact(other)
+    assert read is not None
+    assert isinstance(read.message, model.Document)
+    assert read.message.subject == "Một trích yếu khác"
+    assert read.message.attachments[0].content == b"%PDF-1"
+
+
+SUBJECT = re.compile(rb"(<edXML:Subject>)([^<]+)(?=</)")
+CONTENT = re.compile(rb"(<edXML:ContentTransferEncoded[^>]*>)([^<]+)(?=</)")
+# Of the same tags as a proven one, and all the same not what our writer would write.
+DISGUISES = {
+    "reference": (SUBJECT, lambda text: b"&#65;" + text),
+    "entity": (SUBJECT, lambda text: b"&quot;" + text),
+    "greater": (SUBJECT, lambda text: b">" + text),
+    "carriage return": (SUBJECT, lambda text: b"\r" + text),
+    "control": (SUBJECT, lambda text: b"\x01" + text),
+    "noncharacter": (SUBJECT, lambda text: "\ufffe".encode() + text),
+    "no UTF-8": (SUBJECT, lambda text: b"\xff" + text),
+    "bits after the end": (CONTENT, lambda text: b"JVBERh=="),
+    "newline in base64": (CONTENT, lambda text: text[:4] + b"\n" + text[4:]),
+    "base64 and more": (CONTENT, lambda text: text + b"===="),
+}
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_a_known_shape_hides_nothing(name: str) -> None:
+    pattern, disguise = DISGUISES[name]
+    data = proven()
+    found = pattern.search(data)
+    assert found is not None
+    changed = data[: found.start(2)] + disguise(found[2]) + data[found.end(2) :]
+    assert changed != data
+    assert exact.read_exact(changed) is None
+
+
+def test_a_text_where_no_text_was_is_another_shape() -> None:
+    data = proven()
+    assert exact.read_exact(data.replace(b"</edXML:Subject>", b"</edXML:Subject> ", 1)) is None
+
+
+def test_a_signature_in_another_place_is_another_shape() -> None:
+    data = proven()
+    without = data.replace(SIGNATURE, b"", 1)
+    at = without.index(b"<edXML:edXMLBody>")
+    assert exact.read_exact(without[:at] + SIGNATURE + without[at:]) is None
+
+
+def test_shapes_that_are_remembered_are_bounded() -> None:
+    with patch.object(exact, "_proven", set[tuple[str, int]]()) as known:
+        with patch.object(exact, "PROVEN_MAX", 2):
+            for count in range(1, 6):
+                message = document(files=[(f"{number}.pdf", b"%PDF") for number in range(count)])
+                assert exact.read_exact(signed(message)) is not None
+                assert 1 <= len(known) <= 2
+        with patch.object(exact, "SHAPE_MAX", 10):
+            known.clear()
+            assert exact.read_exact(DOCUMENT) is not None
+            assert not known
