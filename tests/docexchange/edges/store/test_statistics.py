@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median_low
@@ -11,12 +12,13 @@ import pytest
 from sqlalchemy import BigInteger, column, literal_column, select, table
 
 from docexchange.edges.store import statistics
-from docexchange.edges.store.database import Connection, Query
+from docexchange.edges.store.database import Connection, Query, opened
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Connection:
-    return Connection(tmp_path / "any.db")
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    with opened(Connection(tmp_path / "any.db")) as found:
+        yield found
 
 
 @pytest.mark.parametrize(
