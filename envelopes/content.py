@@ -71,9 +71,9 @@ def _attachments(document: Document) -> Iterator[ContentProblem]:
     listed = [_content_id(reference.content_id) for reference in document.manifest]
     attached = [_content_id(attachment.content_id) for attachment in document.attachments]
     for where, ids in (("Reference", listed), ("Attachment", attached)):
-        twice = [content_id for content_id, count in Counter(ids).items() if count > 1]
-        if twice:
-            detail = f"ContentId {twice[0]} stands twice"
+        if len(set(ids)) < len(ids):
+            twice = next(content_id for content_id, count in Counter(ids).items() if count > 1)
+            detail = f"ContentId {twice} stands twice"
             yield ContentProblem("ATTACHMENTS_DISAGREE", f"{where}/ContentId", detail)
     yield from _only_in("Attachment", set(attached) - set(listed), "not in the manifest")
     yield from _only_in("Reference", set(listed) - set(attached), "listed but not attached")

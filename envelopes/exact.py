@@ -6,8 +6,8 @@ again, and only if that gives exactly the bytes that came is it believed. Then t
 canonical form (`edxml.write`), hold nothing else, nothing twice and nothing out of place, and the
 tolerant reader would have found nothing odd.
 
-Which tags are written, and where, follows from which values there are, never from what they say:
-bytes with the same tags as some that were written again need not be, as long as no text in them has
+Which tags are written, and where, follows from which values there are, never from what they say. So
+where the values stand is found once for all envelopes with the same tags (a form), and bytes with the same tags as some that were written again need not be, as long as no text in them has
 a character that the writer would escape or refuse, and every content is the base64 of itself.
 
 Whatever raises a doubt (None) is for the gate and the tolerant reader, who also say what is wrong.
@@ -18,7 +18,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final
 
 import pybase64
@@ -37,9 +38,10 @@ TOKENS_MAX: Final = 2 * (ELEMENTS_MAX - SIGNATURE_ELEMENTS)  # an element begins
 PROVEN_MAX: Final = 512  # shapes that are remembered; the documents of a day have a few dozen
 SHAPE_MAX: Final = 16_384  # characters of one that is: 8 MiB of memory at most
 
-_TEXT: Final = re.compile(">[^<]+")
-# What the writer escapes in a text or refuses, '>' apart.
-_ESCAPED: Final = re.compile("[^\t\n\x20-%'-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TEXT: Final = re.compile(">([^<]+)")
+_TEXT_MARK: Final = ">."  # in a shape, for the end of a tag and the text after it
+# What the writer escapes in a text or refuses.
+_ESCAPED: Final = re.compile("[^\t\n\x20-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEAD: Final = HEAD.encode()
 _CONTENT: Final = CONTENT.encode()
 
@@ -80,37 +82,38 @@ def read_exact(data: bytes, limit: int = BYTES_MAX) -> Exact | None:
     if signature is None:
         return None
     try:
-        reader = _Reader(data, begin, end)
-        message = reader.message()
-        if message is None or not _is_proven(reader, message, data, begin, end):
-            return None
+        message = _read(_Texts(data, begin, end))
     except (LookupError, TypeError, ValueError, Malformed):
         return None  # what the writer would never have written, as a message without From
-    return Exact(message, signature, begin, end)
+    return None if message is None else Exact(message, signature, begin, end)
 
 
-_Shape = tuple[
-    str, int
-]  # the tags with a mark for each text, and how many stand before the signature
-_proven: set[_Shape] = set()
+_Shape = tuple[str, int]  # the tags with a mark for each text; how many are before the signature
+_proven: dict[_Shape, _Form] = {}
 
 
-def _is_proven(reader: _Reader, message: Message, data: bytes, begin: int, end: int) -> bool:
-    """Whether writing the message gives the bytes around the signature, shown by writing it or by
-    the shape of them."""
-    shape = reader.shape()
-    if shape in _proven and reader.has_canonical_contents():
-        return True
-    if not is_written(message, data, begin, end):
-        return False
-    if shape is not None and len(shape[0]) <= SHAPE_MAX:
+def _read(texts: _Texts) -> Message | None:
+    """The message, if writing it gives the bytes around the signature: shown by writing it, or by
+    the shape of them.
+
+    Raises:
+        LookupError, TypeError, ValueError, Malformed: the tags make no message.
+    """
+    shape = texts.shape
+    form = _proven.get(shape)
+    if form is not None and texts.are_plain() and texts.have_canonical_contents():
+        return _message(form, texts)
+    message = _message(form := form or _Compiler(shape[0]).form(), texts)
+    if message is None or not is_written(message, texts.data, texts.begin, texts.end):
+        return None
+    if len(shape[0]) <= SHAPE_MAX and texts.are_plain():
         if len(_proven) >= PROVEN_MAX:
             _proven.clear()
-        _proven.add(shape)
-    return True
+        _proven[shape] = form
+    return message
 
 
-# -- bytes -> tokens -> records ----------------------------------------------------------------
+# -- bytes -> tags and texts --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,32 +134,28 @@ class _Plan:
 
     record: type[model.Record]
     steps: Mapping[str, _Step]
-    repeated: tuple[str, ...]
 
 
 def _plan(record: type[model.Record], element: str, prefix: str = "edXML:") -> _Plan:
     fields = fields_of(record, element)
-    return _Plan(
-        record,
-        {prefix + field.element: _step(field, prefix) for field in fields},
-        tuple(field.attribute for field in fields if field.repeats),
-    )
+    return _Plan(record, {prefix + one.element: _step(one, prefix) for one in fields})
 
 
-def _step(field: Field, prefix: str) -> _Step:
-    inner = _plan(field.record, field.element, prefix) if field.record else None
-    rule = field.rule
+def _step(one: Field, prefix: str) -> _Step:
+    inner = _plan(one.record, one.element, prefix) if one.record else None
+    rule = one.rule
     most = rule.most if rule is not None and rule.most else sys.maxsize
     more = rule is not None and (rule.form is not None or rule.values)
-    judged = field if more or field.kind is Kind.DATE else None
-    return _Step(field.attribute, field.repeats, inner, most, judged)
+    judged = one if more or one.kind is Kind.DATE else None
+    return _Step(one.attribute, one.repeats, inner, most, judged)
 
 
 _DOCUMENT: Final = _plan(Document, "MessageHeader")
 _STATUS: Final = _plan(Status, "MessageHeader")
-_STATUS_CODE: Final = "<edXML:StatusCode>"
-_CONTENT_TAG: Final = CONTENT[1:-1]
-_RECEIVED_TAG: Final = f'dx:Received xmlns:dx="{DX}"'
+_STATUS_CODE: Final = "edXML:StatusCode>"
+_CONTENT_TAG: Final = CONTENT[1:]
+_RECEIVED_TAG: Final = f'dx:Received xmlns:dx="{DX}">'
+_DIGEST_VALUE: Final = _Step("value", repeats=False, inner=None, most=sys.maxsize, judged=None)
 # The parts of the frame that are records: token -> attribute of the document, plan.
 _PARTS: Final[Mapping[str, tuple[str, _Plan]]] = {
     "edXML:TraceHeaderList>": ("trace", _plan(model.TraceHeaderList, "TraceHeaderList")),
@@ -166,22 +165,27 @@ _PARTS: Final[Mapping[str, tuple[str, _Plan]]] = {
 }
 
 
-class _Reader:
-    """Reads the tokens of an envelope, each what stands between a '<' and the next one, without
-    the contents of attachments. Tags that end an element are skipped unread: rewriting the message
-    puts every one of them where it has to be."""
+class _Texts:
+    """An envelope cut into tags and the texts between them; contents of attachments apart.
+
+    Args:
+        data: the envelope; `begin` and `end` are where its signature stands.
+    """
 
     def __init__(self, data: bytes, begin: int, end: int) -> None:
-        self._data = data
-        head = data[len(_HEAD) : begin].decode()
-        self._is_status = _STATUS_CODE in head
-        self._before = head.count("<")
-        self._contents: list[bytes] = []
-        self._taken = 0
+        self.data, self.begin, self.end = data, begin, end
+        self.contents: list[bytes] = []
         self._encoded: list[tuple[int, int]] = []  # where each begins and ends in the bytes
-        self._text = head + self._without_contents(data, end).decode()
-        self._tokens = self._text.split("<", TOKENS_MAX)
-        self._at = 1  # before the first '<' stands nothing
+        text = (data[len(_HEAD) : begin] + self._without_contents(data, end)).decode()
+        if text.count("<") >= TOKENS_MAX:
+            raise ValueError("too many elements")
+        pieces = _TEXT.split(text)
+        self.shape = (_TEXT_MARK.join(pieces[::2]), data.count(b"<", 0, begin))
+        self.texts = pieces[1::2]
+        self._joined = " ".join(self.texts)
+        if "&" in self._joined:
+            self.texts = [_plain(one) for one in self.texts]
+        self.texts.append("")  # the last stands for all that have none
 
     def _without_contents(self, data: bytes, at: int) -> bytes:
         """The bytes from `at` on; contents are decoded where they are, without a copy."""
@@ -191,107 +195,161 @@ class _Reader:
             start = found + len(_CONTENT)
             pieces.append(view[at:start])
             at = data.index(b"<", start)
-            self._contents.append(pybase64.b64decode(view[start:at], validate=True))
+            self.contents.append(pybase64.b64decode(view[start:at], validate=True))
             self._encoded.append((start, at))
         return b"".join((*pieces, view[at:]))
 
-    def shape(self) -> _Shape | None:
-        """The tags, and between which of them text stands; None if what the text is matters too."""
-        text = self._text
-        if text.count("<") != text.count(">") or "&" in text:
-            return None
-        if not text.isprintable() and _ESCAPED.search(text):  # the first takes a third of the time
-            return None
-        return _TEXT.sub(">.", text), self._before
+    def are_plain(self) -> bool:
+        """Whether no text has a character that the writer would escape or refuse."""
+        texts = self._joined  # the first takes a third of the time of the second
+        if texts.isprintable():
+            return "&" not in texts and ">" not in texts
+        return _ESCAPED.search(texts) is None
 
-    def has_canonical_contents(self) -> bool:
+    def have_canonical_contents(self) -> bool:
         """Whether each content is written as the base64 of what it decodes to."""
-        for content, (start, end) in zip(self._contents, self._encoded, strict=True):
+        for content, (start, end) in zip(self.contents, self._encoded, strict=True):
             encoded = pybase64.b64encode(content)
-            if len(encoded) != end - start or not self._data.startswith(encoded, start):
+            if len(encoded) != end - start or not self.data.startswith(encoded, start):
                 return False
         return True
 
-    def message(self) -> Message | None:
-        """The message, as far as the tokens make one.
+
+# -- shape -> form: where the values stand ------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Form:
+    """Where the values of a record stand in all envelopes of one shape: texts and contents by
+    their place, records by the form of theirs; `fixed` stands in a tag."""
+
+    record: type[model.Record]
+    texts: list[tuple[_Step, int]] = field(default_factory=list)
+    records: list[tuple[str, _Form]] = field(default_factory=list)
+    several: dict[str, list[_Form | tuple[_Step, int]]] = field(default_factory=dict)
+    content: int | None = None
+    fixed: dict[str, str] = field(default_factory=dict)
+
+
+class _Compiler:
+    """Finds the form of a shape. Tags that end an element are skipped unread: writing the message
+    puts every one of them where it has to be."""
+
+    def __init__(self, shape: str) -> None:
+        self._tags = shape.split("<")
+        self._at = 1  # before the first '<' stands nothing
+        self._contents = 0
+        places = accumulate(tag.endswith(_TEXT_MARK) for tag in self._tags)
+        self._places = [place - 1 for place in places]
+        self._is_status = f"<{_STATUS_CODE}" in shape
+
+    def form(self) -> _Form:
+        """The form of the message, as far as the tags make one.
 
         Raises:
             LookupError, ValueError: they do not.
         """
-        if len(self._tokens) > TOKENS_MAX:
-            return None
         if self._is_status:
-            values = self._values(_STATUS)
-            return Status(**values) if "sender" in values else None
-        values = self._values(_DOCUMENT)
+            return self._record(_STATUS)
+        document = self._record(_DOCUMENT)
         parts: dict[str, list[Any]] = {attribute: [] for attribute, _ in _PARTS.values()}
-        while self._at < len(self._tokens):
-            part = _PARTS.get(self._tokens[self._at])
+        while self._at < len(self._tags):
+            part = _PARTS.get(self._tags[self._at])
             self._at += 1
             if part is not None:
                 attribute, plan = part
-                parts[attribute].append(plan.record(**self._values(plan)))
-        if not values.keys() >= {"sender", "to"}:  # an error, for the tolerant reader to note
-            return None
-        document = Document(
-            **values,
-            trace=_first(parts["trace"]),
-            errors=_first(parts["errors"]),
-            manifest=tuple(parts["manifest"]),
-            attachments=tuple(parts["attachments"]),
-        )
-        return None if places_too_long(document) else document
+                parts[attribute].append(self._record(plan))
+        for attribute in ("trace", "errors"):
+            document.records += [(attribute, form) for form in parts.pop(attribute)]
+        document.several |= parts
+        return document
 
-    def _values(self, plan: _Plan) -> dict[str, Any]:
-        """Values for the constructor of a record, up to the tag that ends it."""
-        values: dict[str, Any] = {}
-        tokens, steps, at = self._tokens, plan.steps, self._at
-        while (token := tokens[at])[0] != "/":
-            tag, _, text = token.partition(">")
-            step = steps.get(tag)
-            value: Any
+    def _record(self, plan: _Plan) -> _Form:
+        """The form of a record, up to the tag that ends it."""
+        form = _Form(plan.record)
+        while (tag := self._tags[self._at])[0] != "/":
+            step = plan.steps.get(tag[: tag.index(">")])
             if step is None:
-                self._at = at + 1
-                self._special(tag, values)
-                at = self._at
+                self._special(tag, form)
                 continue
+            found: Any
             if step.inner is None:
-                at += 2  # its end, too
-                value = _plain(text) if "&" in text else text
-                if len(value) > step.most or (step.judged and is_odd(step.judged, value)):
-                    raise ValueError(tag)
+                found = (step, self._text())
             else:
-                self._at = at + 1
-                value = step.inner.record(**self._values(step.inner))
-                at = self._at
+                self._at += 1
+                found = self._record(step.inner)
             if step.repeats:
-                values.setdefault(step.attribute, []).append(value)
+                form.several.setdefault(step.attribute, []).append(found)
+            elif step.inner is None:
+                form.texts.append(found)
             else:
-                values[step.attribute] = value
-        self._at = at + 1
-        for attribute in plan.repeated:
-            if attribute in values:
-                values[attribute] = tuple(values[attribute])
-        return values
+                form.records.append((step.attribute, found))
+        self._at += 1
+        return form
 
-    def _special(self, tag: str, values: dict[str, Any]) -> None:
+    def _text(self) -> int:
+        """The place of the text of the element that begins here; past its end."""
+        at = self._at
+        self._at += 2
+        return self._places[at] if self._tags[at].endswith(_TEXT_MARK) else -1
+
+    def _special(self, tag: str, form: _Form) -> None:
         """The two elements that are no field of the layout."""
         if tag == _CONTENT_TAG:
-            self._at += 1
-            values["content"] = self._contents[self._taken]
-            self._taken += 1
+            form.content = self._contents
+            self._contents += 1
+            self._at += 2
         elif tag == _RECEIVED_TAG:
-            method, digest = self._tokens[self._at], self._tokens[self._at + 2]
-            self._at += 5
-            values["received"] = Received(
-                algorithm=method.split('"')[1], value=digest.partition(">")[2]
-            )
+            received = _Form(Received, fixed={"algorithm": self._tags[self._at + 1].split('"')[1]})
+            self._at += 3
+            received.texts.append((_DIGEST_VALUE, self._text()))
+            self._at += 1
+            form.records.append(("received", received))
         else:
             raise ValueError(tag)
 
 
-def _first(found: list[Any]) -> Any:
-    return found[0] if found else None
+# -- form -> message ----------------------------------------------------------------------------
+
+
+def _message(form: _Form, texts: _Texts) -> Message | None:
+    """The message of an envelope of this form; None if the tolerant reader would note something.
+
+    Raises:
+        LookupError, TypeError, ValueError: as that.
+    """
+    values = _values(form, texts)
+    if form.record is Status:
+        return Status(**values) if "sender" in values else None
+    if not values.keys() >= {"sender", "to"}:  # an error, for the tolerant reader to note
+        return None
+    document = Document(**values)
+    return None if places_too_long(document) else document
+
+
+def _values(form: _Form, texts: _Texts) -> dict[str, Any]:
+    """Values for the constructor of a record."""
+    values: dict[str, Any] = dict(form.fixed)
+    for step, place in form.texts:
+        values[step.attribute] = _value(step, texts.texts[place])
+    for attribute, inner in form.records:
+        values[attribute] = inner.record(**_values(inner, texts))
+    for attribute, several in form.several.items():
+        values[attribute] = tuple(
+            one.record(**_values(one, texts))
+            if isinstance(one, _Form)
+            else _value(one[0], texts.texts[one[1]])
+            for one in several
+        )
+    if form.content is not None:
+        values["content"] = texts.contents[form.content]
+    return values
+
+
+def _value(step: _Step, text: str) -> str:
+    if len(text) > step.most or (step.judged and is_odd(step.judged, text)):
+        raise ValueError(step.attribute)
+    return text
 
 
 def _plain(text: str) -> str:

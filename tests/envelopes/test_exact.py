@@ -209,7 +209,7 @@ def test_a_signature_in_another_place_is_another_shape() -> None:
 
 
 def test_shapes_that_are_remembered_are_bounded() -> None:
-    with patch.object(exact, "_proven", set[tuple[str, int]]()) as known:
+    with patch.object(exact, "_proven", dict[exact._Shape, exact._Form]()) as known:
         with patch.object(exact, "PROVEN_MAX", 2):
             for count in range(1, 6):
                 message = document(files=[(f"{number}.pdf", b"%PDF") for number in range(count)])
