@@ -7,15 +7,14 @@ no control character and no password of an address reaches the log.
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_PASSWORD = re.compile(r"(amqps?://[^\s:/@]*):[^\s@]*@")
+from .masking import masked
+
 _DEPTH_MAX = 4  # records are flat; deeper ones are written with repr
 
 
@@ -84,13 +83,6 @@ class Steady:
 def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask passwords in addresses and strip control characters, in every value of a record."""
     return {str(_cleaned(key, 0)): _cleaned(value, 0) for key, value in event.items()}
-
-
-def masked(text: str) -> str:
-    """A text without control characters and without the password of any amqp address in it."""
-    if text.isprintable() and "amqp" not in text:  # nearly always
-        return text
-    return _CONTROL.sub(" ", _PASSWORD.sub(r"\1:***@", text))
 
 
 def _cleaned(value: object, depth: int) -> object:

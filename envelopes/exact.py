@@ -6,9 +6,10 @@ again, and only if that gives exactly the bytes that came is it believed. Then t
 canonical form (`edxml.write`), hold nothing else, nothing twice and nothing out of place, and the
 tolerant reader would have found nothing odd.
 
-Which tags are written, and where, follows from which values there are, never from what they say. So
-where the values stand is found once for all envelopes with the same tags (a form), and bytes with the same tags as some that were written again need not be, as long as no text in them has
-a character that the writer would escape or refuse, and every content is the base64 of itself.
+Which tags are written, and where, follows from which values there are, never from what they say.
+So where the values stand is found once for all envelopes with the same tags (their form), and bytes
+with the same tags as some that were written again need not be, as long as no text in them has a
+character that the writer would escape or refuse, and every content is the base64 of itself.
 
 Whatever raises a doubt (None) is for the gate and the tolerant reader, who also say what is wrong.
 """

@@ -10,11 +10,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .. import log
-from ..core.ports import Clock
 from ..edges.clock import WallClock
+from ..masking import masked
 from . import session, words
+
+if TYPE_CHECKING:
+    from ..core.ports import Clock
 
 __all__ = ["main"]
 
@@ -43,13 +46,15 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
 def _run(arguments: list[str]) -> int:
     from .commands import build
 
-    result = build()(hoist(arguments), prog_name="docexchange", standalone_mode=False)
+    first, rest = hoist(arguments)
+    command = build(rest[0] if rest else "")
+    result = command([*first, *rest], prog_name="docexchange", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else 0
 
 
-def hoist(arguments: Sequence[str]) -> list[str]:
-    """Put the options that may stand anywhere (-c, --lang, -v) before the command."""
+def hoist(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options that may stand anywhere (-c, --lang, -v), and what else is given."""
     first: list[str] = []
     rest: list[str] = []
     waiting = iter(arguments)
@@ -62,7 +67,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
             first.append(argument)
         else:
             rest.append(argument)
-    return first + rest
+    return first, rest
 
 
 def _tell(error: BaseException) -> int:
@@ -76,7 +81,7 @@ def _tell(error: BaseException) -> int:
         error = KeyboardInterrupt()
     code = exits.code_of(error)
     if code is exits.Exit.BUG:
-        what = log.masked(show.plain(f"{type(error).__name__}: {error}"))
+        what = masked(show.plain(f"{type(error).__name__}: {error}"))
         show.note(words.say(f"lỗi của docexchange: {what}", f"a bug of docexchange: {what}"))
         where = exits.write_report(error)
         show.note(words.say(f"chi tiết để báo lỗi: {where}", f"details to report: {where}"))
@@ -126,8 +131,11 @@ def _usage_sentence(error: Exception) -> str:
     return f"{hint}: {message}" if hint else message
 
 
-def configure(config: Path | None, verbose: bool) -> None:
+def configure(config: Path | None, *, verbose: bool, logs: bool) -> None:
     """Take the options that stand before the command; libraries speak up only with -v."""
     session.current.config = config
     session.current.verbose = verbose
-    log.setup(verbose=verbose, quiet=not verbose)
+    if logs:
+        from .. import log  # takes as long to load as the language and the commands together
+
+        log.setup(verbose=verbose, quiet=not verbose)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -53,10 +52,17 @@ NOUNS = (
     "contract",
     "keys",
 )
+# These read files, no node; no module that they load has a log.
+OFFLINE = ("verify", "inspect", "lint", "extract", "codes", "contract")
 
 
-def build() -> typer.Typer:
-    """The whole command, in the language spoken."""
+def build(asked: str) -> typer.Typer:
+    """The command, in the language spoken.
+
+    Args:
+        asked: what stands after the options of `_root`. One of `NOUNS` is loaded alone, since the
+            others would take most of the time of a short command; for anything else, all are.
+    """
     app = new_group(
         say(
             "Trao đổi văn bản điện tử có chữ ký số qua trục liên thông.",
@@ -64,9 +70,8 @@ def build() -> typer.Typer:
         )
     )
     app.callback(invoke_without_command=True)(_root)
-    for noun in NOUNS:
-        if importlib.util.find_spec(f"{__package__}.{noun}") is not None:
-            importlib.import_module(f"{__package__}.{noun}").register(app)
+    for noun in (asked,) if asked in NOUNS else NOUNS:
+        importlib.import_module(f"{__package__}.{noun}").register(app)
     return app
 
 
@@ -117,7 +122,7 @@ def _root(
 ) -> None:
     if lang not in ("", "vi", "en"):
         raise typer.BadParameter("vi | en", param_hint="--lang")
-    configure(config, verbose)
+    configure(config, verbose=verbose, logs=context.invoked_subcommand not in OFFLINE)
     if version:
         out(__version__)
         raise typer.Exit

@@ -27,7 +27,7 @@ from ..core.errors import (
     StoreUnavailable,
     SubmissionRefused,
 )
-from ..log import masked
+from ..masking import masked
 from .show import plain
 from .words import say
 

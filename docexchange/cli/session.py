@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError, NotFound
-from ..core.ports import Clock
 from ..edges.clock import WallClock
 
 if TYPE_CHECKING:  # these load slowly; only commands of a node need them
     from ..config import Config
+    from ..core.ports import Clock
     from ..core.world import World
     from ..edges.store import SqlStore
 

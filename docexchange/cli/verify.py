@@ -23,6 +23,7 @@ from .words import say, spoken
 if TYPE_CHECKING:
     from envelopes.attachments.pdf import PdfReport
     from envelopes.report import Report
+    from envelopes.verify import Binding
 
     from ..edges.pdfs import PdfJudge
 
@@ -139,7 +140,6 @@ def verify(
     """Judge files, each by itself and then receipts against envelopes; print the verdict."""
     from keys.revocation import Evidence
 
-    from ..edges.directory import TomlDirectory
     from ..edges.evidence_files import load_evidence
     from ..edges.keyring import load_trust
     from ..edges.pdfs import PdfJudge
@@ -155,7 +155,7 @@ def verify(
             show.note(say(f"--evidence bỏ qua: {one}", f"--evidence ignores: {one}"))
     if tsa_trust is not None:
         anchors = anchors.with_authorities(load_trust(tsa_trust)[0])
-    binding = TomlDirectory.load(directory) if directory else None
+    binding = _binding(directory) if directory else None
     inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, PdfJudge(anchors, time))
     kept = Kept(html, repeat, force)
     if any(map(bundles.is_bundle, paths)):
@@ -193,6 +193,12 @@ def verify(
     for reports in inside.reports.values():
         code = pdfs.worse(code, pdfs.decided(inside.policy, reports))
     raise typer.Exit(code)
+
+
+def _binding(directory: Path) -> Binding:
+    from ..edges.directory import TomlDirectory
+
+    return TomlDirectory.load(directory)
 
 
 class Inside:

@@ -55,7 +55,6 @@ def test_what_a_stranger_wrote_cannot_make_a_line_or_a_colour() -> None:
     ],
 )
 def test_passwords_are_masked(text: str, shown: str) -> None:
-    assert log.masked(text) == shown
     out = io.StringIO()
     log.setup(out)
     structlog.get_logger().info("connecting", url=text, inner=[{"url": text}])

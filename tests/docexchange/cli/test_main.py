@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from docexchange.cli import exits, hoist, main, show, words
+from docexchange.cli import commands, exits, hoist, main, show, words
+from docexchange.cli.commands import NOUNS, OFFLINE, build
 from docexchange.cli.exits import Exit
 from docexchange.core.errors import (
     Ambiguous,
@@ -49,21 +51,48 @@ def test_which_language(arguments: list[str], environment: Mapping[str, str], la
 
 
 @pytest.mark.parametrize(
-    ("given", "first"),
+    ("given", "first", "rest"),
     [
-        (["list", "-c", "x"], ["-c", "x", "list"]),
-        (["list", "--config=x", "-v"], ["--config=x", "-v", "list"]),
+        (["list", "-c", "x"], ["-c", "x"], ["list"]),
+        (["list", "--config=x", "-v"], ["--config=x", "-v"], ["list"]),
         (
             ["send", "a", "--lang", "en", "--to", "H01"],
-            ["--lang", "en", "send", "a", "--to", "H01"],
+            ["--lang", "en"],
+            ["send", "a", "--to", "H01"],
         ),
-        (["send", "--", "-c", "-v"], ["send", "--", "-c", "-v"]),
-        (["list", "-c"], ["-c", "list"]),
-        ([], []),
+        (["send", "--", "-c", "-v"], [], ["send", "--", "-c", "-v"]),
+        (["list", "-c"], ["-c"], ["list"]),
+        ([], [], []),
     ],
 )
-def test_options_that_may_stand_anywhere(given: list[str], first: list[str]) -> None:
-    assert hoist(given) == first
+def test_options_that_may_stand_anywhere(
+    given: list[str], first: list[str], rest: list[str]
+) -> None:
+    assert hoist(given) == (first, rest)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_command_that_is_asked_for_is_loaded_alone(
+    noun: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--lang", "en", noun, "--help"]) == Exit.DONE
+    alone = capsys.readouterr().out
+    with patch.object(commands, "NOUNS", tuple(reversed(NOUNS))):
+        everything = build("")
+    assert (
+        everything(["--lang", "en", noun, "--help"], prog_name="docexchange", standalone_mode=False)
+        == 0
+    )
+    assert capsys.readouterr().out == alone
+    assert len(build(noun).registered_commands) <= len(("send", "pack"))
+
+
+def test_what_reads_files_only_loads_no_log() -> None:
+    lines = [f"main([{noun!r}, {__file__!r}]); main([{noun!r}, '--help'])" for noun in OFFLINE]
+    code = "; ".join(("import sys", "from docexchange.cli import main", *lines))
+    code += "; sys.exit('structlog' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr.decode()
 
 
 @pytest.mark.parametrize(
