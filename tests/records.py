@@ -254,7 +254,7 @@ DROP INDEX mailroom_messages_due;
 ALTER TABLE mailroom_messages DROP COLUMN large;
 CREATE INDEX mailroom_messages_due ON mailroom_messages (vhost, id) WHERE sent_at IS NULL;
 DROP TABLE changes; DROP INDEX deliveries_recalls;
-ALTER TABLE arrivals DROP COLUMN sealed_at;
+ALTER TABLE arrivals DROP COLUMN sealed_at; ALTER TABLE arrivals DROP COLUMN priority;
 ALTER TABLE deliveries DROP COLUMN recall;
 ALTER TABLE deliveries DROP COLUMN recalls;
 UPDATE alembic_version SET version_num = '0001';

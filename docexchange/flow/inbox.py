@@ -307,6 +307,7 @@ def _arrival(
         signed_at=report.signed_at,
         delivery=delivery,
         changes=changes,
+        priority=document.priority,
     )
 
 

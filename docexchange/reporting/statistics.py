@@ -112,7 +112,7 @@ class Statistics:
                 "Công văn, loại khác", "Official letter, other"
             )
         if line.by is By.URGENCY:
-            return self.urgency(int(line.key))
+            return self.urgency(int(line.key)) if line.key else self.say("không ghi", "not kept")
         return ""
 
     def of(self, direction: str, by: By) -> list[Line]:

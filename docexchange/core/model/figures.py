@@ -77,7 +77,8 @@ class Line:
         direction: "sent" or "received".
         by: what kind of line.
         key: which: an organ, a level 1 code, the abbreviation that a notation begins with, an
-            urgency 0..4, a day (yyyy-mm-dd) or month of Vietnam; "" for all.
+            urgency 0..4 ("" of what arrived before it was kept), a day (yyyy-mm-dd) or month of
+            Vietnam; "" for all.
         counts: how many, by name: `SENT_COUNTS` or `RECEIVED_COUNTS`, in that order.
         medians: time from submission (or arrival) to the first 01, 03, 06; without those that
             nobody said.

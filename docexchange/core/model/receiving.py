@@ -28,6 +28,7 @@ class Arrival:
         changes: DocumentIds that it recalls, updates or replaces.
         recalled_sha256: of a status 13, the bytes that it recalls; "" for any.
         asks: it is a status 13, which asks; a document that recalls binds.
+        priority: Priority 0..4.
     """
 
     tracking_id: str
@@ -47,6 +48,7 @@ class Arrival:
     changes: tuple[str, ...] = ()
     recalled_sha256: str = ""
     asks: bool = False
+    priority: int = 0
 
 
 class Acceptance(StrEnum):

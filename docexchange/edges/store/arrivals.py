@@ -195,6 +195,7 @@ def _columns(arrival: Arrival, code: str) -> dict[str, object]:
         "number": arrival.number,
         "notation": arrival.notation,
         "subject": arrival.subject,
+        "priority": arrival.priority,
         "reference": folded(arrival.number, arrival.notation),
         "report": arrival.report,
         "arrived_at": micros(arrival.arrived_at),

@@ -65,19 +65,20 @@ def _abbreviation(notation: _Text) -> _Text:
     return case((hyphen > tables.number(0), func.substr(notation, 1, hyphen - 1)), else_=notation)
 
 
-def _kinds(organ: _Text, notation: _Text, time: _Text) -> dict[By, _Text]:
+def _kinds(organ: _Text, notation: _Text, priority: _Text, time: _Text) -> dict[By, _Text]:
     return {
         By.ALL: tables.word(""),
         By.ORGAN: organ,
         By.PROVINCE: _level_one(organ),
         By.TYPE: _abbreviation(notation),
+        By.URGENCY: func.coalesce(priority, tables.word("")),
         By.DAY: _day(time, "%Y-%m-%d"),
         By.MONTH: _day(time, "%Y-%m"),
     }
 
 
-_SENT_BY = _kinds(_d.c.to_organ, _s.c.notation, _s.c.submitted_at) | {By.URGENCY: _s.c.priority}
-_RECEIVED_BY = _kinds(_a.c.from_organ, _a.c.notation, _a.c.arrived_at)
+_SENT_BY = _kinds(_d.c.to_organ, _s.c.notation, _s.c.priority, _s.c.submitted_at)
+_RECEIVED_BY = _kinds(_a.c.from_organ, _a.c.notation, _a.c.priority, _a.c.arrived_at)
 _submitted = (
     (_s.c.kind == tables.word(Kind.DOCUMENT))
     & (_s.c.submitted_at >= bindparam("begin"))

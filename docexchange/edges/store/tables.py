@@ -181,6 +181,7 @@ arrivals = Table(
     _int("asked_at", null=True),  # when its answers were last put back in the queue
     _int("event_seq"),
     _int("sealed_at", null=True),  # recalled: its content is nobody's any more, this row stays
+    _int("priority", null=True),  # null: it arrived before this was kept
 )
 Index("arrivals_bytes", arrivals.c.blob_id, arrivals.c.organ, unique=True)
 Index("arrivals_identity", arrivals.c.organ, arrivals.c.from_organ, arrivals.c.document_id)

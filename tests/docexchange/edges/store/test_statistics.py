@@ -11,8 +11,10 @@ from statistics import median_low
 import pytest
 from sqlalchemy import BigInteger, column, literal_column, select, table
 
+from docexchange.core.model import By
 from docexchange.edges.store import statistics
 from docexchange.edges.store.database import Connection, Query, opened
+from tests.records import MINUTE, NOW, arrival, first_receipt, open_store
 
 
 @pytest.fixture
@@ -56,3 +58,20 @@ def test_the_median_is_the_lower_one(connection: Connection) -> None:
     times = select(column("key"), column("took", BigInteger)).select_from(table("times")).subquery()
     found = {row["key"]: row["took"] for row in connection.rows(Query(statistics._medians(times)))}
     assert found == {key: median_low(some) for key, some in values.items()}
+
+
+async def test_urgency_of_what_arrived_is_counted_unless_it_was_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with open_store(tmp_path) as store:
+        for name, priority in (("A1", 3), ("A2", 3), ("A3", 0), ("A4", 1)):
+            found = arrival(name, priority=priority, document_id=name)
+            await store.accept(found, first_receipt(found))
+    with opened(Connection(path)) as raw:  # A4 arrived before the column was there
+        raw.command("UPDATE arrivals SET priority = NULL WHERE tracking_id = 'A4'")
+        found_lines = [
+            (line.key, line.counts["documents"])
+            for line in statistics.lines(raw, NOW - MINUTE, NOW + MINUTE)
+            if (line.direction, line.by) == ("received", By.URGENCY)
+        ]
+    assert found_lines[0] == ("3", 2)
+    assert sorted(found_lines) == [("", 1), ("0", 1), ("3", 2)]
