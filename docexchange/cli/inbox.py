@@ -119,6 +119,7 @@ def show_arrival(ref: options.Ref, organ: Organ = "", as_json: options.Json = Fa
             (say("Loại", "Kind"), f"{words.business(view.business)} · {show.size(view.size)}"),
             (say("Giao văn thư", "Handed over"), handed if view.handed_over_at else not_yet),
             (say("Trạng thái", "Processing"), words.code(view.code)),
+            (say("Độ khẩn", "Urgency"), words.priority(view.priority) if view.priority else ""),
             *(
                 (say("Tệp đính kèm", "Attachment"), f"{one['name']} · {show.size(one['size'])}")
                 for one in report.get("attachments", ())
@@ -210,6 +211,7 @@ def _json(view: ArrivalView) -> dict[str, Any]:
         "number": view.number,
         "notation": view.notation,
         "subject": view.subject,
+        "priority": view.priority,
         "sha256": view.sha256,
         "size": view.size,
         "arrived_at": view.arrived_at,

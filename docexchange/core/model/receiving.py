@@ -179,7 +179,8 @@ class OpenRecall:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalView:
-    """What a person is shown of one incoming document."""
+    """What a person is shown of one incoming document; `priority` is 0..4, None when it arrived
+    before that was kept."""
 
     tracking_id: str
     organ: str
@@ -200,6 +201,7 @@ class ArrivalView:
     sealed_at: datetime | None = None
     changes: tuple[ChangeLine, ...] = ()
     purged_at: datetime | None = None  # only of one that was asked for
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

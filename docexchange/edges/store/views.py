@@ -310,6 +310,7 @@ def _arrival(connection: Connection, row: Row, *, report: str) -> ArrivalView:
         report=report,
         sealed_at=maybe_moment(row["sealed_at"]),
         changes=recalls.changes_of(connection, row),
+        priority=row["priority"],
     )
 
 

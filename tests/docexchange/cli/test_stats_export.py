@@ -58,6 +58,8 @@ def test_what_was_received_too(office: Office) -> None:
     assert found["received", "organ", "H05"]["documents"] == 2
     assert found["received", "all", ""]["untouched"] == 2
     assert found["received", "urgency", "0"]["documents"] == 2
+    shown = json.loads(office.run("H01", "inbox", "show", "98/QĐ-UBND", "--json").out)
+    assert shown["priority"] == 0
     assert found["received", "all", ""]["median_s"]["01"] is not None
     assert ("sent", "all", "") not in {key for key in found if found[key]["documents"]}
 
