@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..core.errors import Conflict
 from . import exits, files, options, orders, session, show, words
 from .words import say
 
 if TYPE_CHECKING:
     from ..core.model import KeptView, Order
+    from ..edges.store import SqlStore
+
+AT_ONCE = 50  # envelopes that are opened again together; the node judges as many in a round
 
 KeptRef = Annotated[
     str,
@@ -87,26 +93,76 @@ def discard(
 
 
 def recheck(
-    ref: KeptRef,
+    ref: Annotated[
+        str,
+        typer.Argument(
+            metavar=f"[{say('SỐ', 'NO.')}]",
+            help=say(
+                "số trong danh sách, hoặc phần đầu SHA-256", "number, or start of the SHA-256"
+            ),
+        ),
+    ] = "",
+    all_of: Annotated[
+        bool,
+        typer.Option(
+            "--all", help=say("mọi gói tin đang bị cách ly", "every quarantined envelope")
+        ),
+    ] = False,
+    code: Annotated[
+        str,
+        typer.Option(
+            "--code",
+            metavar=say("MÃ", "CODE"),
+            help=say(
+                "với --all: chỉ gói tin có mã lý do này", "with --all: of this reason code only"
+            ),
+        ),
+    ] = "",
     reason: orders.Reason = "",
     dry_run: orders.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Judge one again; exit 1 when it is still not believed."""
-    order = orders.order(reason)
+    """Judge one again, or all of a reason; exit 1 when none is believed now, 3 when some are."""
+    if bool(ref) == all_of or (code and not all_of):
+        raise typer.BadParameter(
+            say(
+                "nêu một số, hoặc --all (và --code nếu cần)",
+                "name one, or --all (and --code if you like)",
+            ),
+            param_hint=say("SỐ", "NO."),
+        )
+    order = orders.order(orders.needed(reason) if all_of else reason)
     with session.open_store() as (_, store):
-        view = store.kept(ref)
-    after = view if dry_run else _judge(view, order)
+        chosen = [store.kept(ref)] if ref else _quarantined(store, code)
+    after = chosen if dry_run else _judge([view.kept_id for view in chosen], order)
+    told = [f"{view.kept_id}: {_told(view)}" for view in after]
+    believed = sum(bool(view.outcome) for view in after)
+    if ref:
+        orders.tell("quarantine-recheck", _facts(after[0], dry_run), told, dry_run, as_json=as_json)
+    else:
+        facts = {"dry_run": dry_run, "envelopes": [_facts(view, dry_run) for view in after]}
+        counts = say(
+            f"{len(after)} gói tin, {believed} được giải quyết",
+            f"{len(after)} envelope(s), {believed} settled",
+        )
+        orders.tell("quarantine-recheck-all", facts, [*told, counts], dry_run, as_json=as_json)
+    if believed < len(after) and not dry_run:
+        raise typer.Exit(exits.Exit.PARTLY if believed else exits.Exit.NEGATIVE)
+
+
+def _facts(view: KeptView, dry_run: bool) -> dict[str, object]:
     facts = {"number": view.kept_id, "sha256": view.sha256, "dry_run": dry_run}
-    facts |= {"outcome": after.outcome or None, "state": state_of(after), "reason": after.reason}
-    told = f"{view.kept_id}: {_told(after)}"
-    orders.tell("quarantine-recheck", facts, [told], dry_run, as_json=as_json)
-    if not after.outcome and not dry_run:
-        raise typer.Exit(exits.Exit.NEGATIVE)
+    return facts | {"outcome": view.outcome or None, "state": state_of(view), "reason": view.reason}
 
 
-def _judge(view: KeptView, order: Order) -> KeptView:
-    """What is kept of it after it was judged again."""
+def _quarantined(store: SqlStore, code: str) -> list[KeptView]:
+    """Those that wait for a person, the oldest first."""
+    views = store.kept_list(held=False, limit=sys.maxsize)
+    return [view for view in reversed(views) if not code or view.reason == code]
+
+
+def _judge(chosen: Sequence[int], order: Order) -> list[KeptView]:
+    """What is kept of each after it was judged again; one that cannot be stays as it is."""
     from .. import compose
     from ..flow import keeper
 
@@ -115,11 +171,21 @@ def _judge(view: KeptView, order: Order) -> KeptView:
 
         async def work() -> None:
             await compose.collector(config, store, world).load(now)
-            await store.operator.reopen(view.kept_id, order, now)
-            await keeper.recheck(world=world, now=now)
+            for first in range(0, len(chosen), AT_ONCE):
+                for kept_id in chosen[first : first + AT_ONCE]:
+                    await _reopen(store, kept_id, order, now)
+                while any(store.held_due(now, 1)):  # a round settles each or puts it off
+                    await keeper.recheck(world=world, now=now)
+
+        async def _reopen(store: SqlStore, kept_id: int, order: Order, now: datetime) -> None:
+            try:
+                await store.operator.reopen(kept_id, order, now)
+            except Conflict:  # only its beginning was kept, or somebody settled it meanwhile
+                if len(chosen) == 1:
+                    raise
 
         asyncio.run(work())
-        return store.kept(str(view.kept_id))
+        return [store.kept(str(kept_id)) for kept_id in chosen]
 
 
 def state_of(view: KeptView) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -347,9 +347,9 @@ class Store(Protocol):
 
     def held_due(
         self, now: datetime, limit: int
-    ) -> Sequence[tuple[int, str, Content | None, datetime, str]]:
+    ) -> Iterator[tuple[int, str, Content | None, datetime, str]]:
         """Held envelopes to judge again: (kept_id, organ, data, first_seen, connection); data is
-        None when it is damaged on disk."""
+        read when its turn comes, and None when it is damaged on disk."""
         ...
 
     async def keep_damaged(self, kept_id: int, why: str, now: datetime) -> bool:

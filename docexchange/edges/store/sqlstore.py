@@ -377,7 +377,7 @@ class SqlStore:
 
     def held_due(
         self, now: datetime, limit: int
-    ) -> Sequence[tuple[int, str, Content | None, datetime, str]]:
+    ) -> Iterator[tuple[int, str, Content | None, datetime, str]]:
         return keeping.due(self._reader, now, limit)
 
     async def keep_damaged(self, kept_id: int, why: str, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from docexchange.cli.quarantine_orders import AT_ONCE
 from docexchange.core.schedule import Lane
 from docexchange.edges.directory import TomlDirectory
 from envelopes.pack import pack, with_trace
@@ -76,6 +77,35 @@ def test_what_passes_after_the_directory_was_mended_goes_to_the_inbox(office: Of
     assert "SETTLED" in office.run("H05", "quarantine", "show", "1").out
     again = office.run("H05", "quarantine", "recheck", "1")
     assert (again.code, "it was settled" in again.err) == (5, True)
+
+
+def test_all_of_a_reason_are_judged_again_at_once(office: Office, forged: bytes) -> None:
+    path = office.folder / "directory.toml"
+    right = path.read_text(encoding="utf-8")
+    node = office.theatre.nodes["H05"]
+    whole, mended = node.world.directory, node.world
+    path.write_text(right.replace('[organs."H01"]', '[organs."H77"]'), encoding="utf-8")
+    node.world = replace(mended, directory=TomlDirectory.load(path))
+    for number in range(1, AT_ONCE + 3):
+        office.theatre.axis.put(Lane.NORMAL, "H05", envelope(number), "node-H01")
+    office.settle()
+    assert node.store.arrivals() == []
+    path.write_text(right, encoding="utf-8")
+    node.world = replace(mended, directory=whole)
+    unbound = node.store.kept("2").reason
+    assert office.run("H05", "quarantine", "recheck", "--all").code == 2  # why?
+    assert office.run("H05", "quarantine", "recheck", *WHY).code == 2  # which?
+    assert office.run("H05", "quarantine", "recheck", "2", "--all", *WHY).code == 2
+    dry = office.run("H05", "quarantine", "recheck", "--all", "--dry-run", "--json", *WHY)
+    assert (dry.code, len(dry.json["envelopes"])) == (0, AT_ONCE + 3)
+    assert node.store.arrivals() == []
+    ran = office.run("H05", "quarantine", "recheck", "--all", "--code", unbound, *WHY)
+    assert ran.code == 0
+    assert ran.out.endswith(f"{AT_ONCE + 2} envelope(s), {AT_ONCE + 2} settled\n")
+    assert len(node.store.arrivals(limit=100)) == AT_ONCE + 2
+    ran = office.run("H05", "quarantine", "recheck", "--all", "--json", *WHY)
+    assert (ran.code, [one["state"] for one in ran.json["envelopes"]]) == (1, ["quarantined"])
+    assert ran.json["envelopes"][0]["sha256"] == hashlib.sha256(forged).hexdigest()
 
 
 def test_discard_drops_the_content_and_keeps_the_report(

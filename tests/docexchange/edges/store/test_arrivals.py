@@ -116,7 +116,7 @@ async def test_what_was_kept_is_settled_by_its_acceptance(store: SqlStore) -> No
     await store.hold(kept(data=arrival().data, recheck_at=NOW))
     await accept(store)
     assert store.kept_list() == []
-    assert store.held_due(NOW, 10) == []
+    assert list(store.held_due(NOW, 10)) == []
     assert json.loads(store.journal_of("A1")[0].line)["was_kept"] == 1
     before = store.verify_journal()
     await store.settle(1, NOW, "accepted")

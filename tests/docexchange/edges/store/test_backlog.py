@@ -133,7 +133,7 @@ async def hand_over(store: SqlStore) -> object:
 
 
 async def keep(store: SqlStore) -> object:
-    store.held_due(NOW, 50)
+    list(store.held_due(NOW, 50))
     await store.expire_signings(NOW)
     await store.match_parked(NOW)
     return await store.sweep(NOW)

@@ -46,13 +46,13 @@ async def test_the_same_bytes_for_another_organ_are_kept_apart(store: SqlStore) 
 
 async def test_a_held_one_is_due_again_until_it_settles(store: SqlStore) -> None:
     assert await store.hold(kept(recheck_at=SOON))
-    assert store.held_due(SOON - MINUTE, 10) == []
-    assert store.held_due(SOON, 10) == [(1, "H05", kept().data, NOW, "node-H13")]
+    assert list(store.held_due(SOON - MINUTE, 10)) == []
+    assert list(store.held_due(SOON, 10)) == [(1, "H05", kept().data, NOW, "node-H13")]
     assert not await store.hold(kept(kept_at=SOON, recheck_at=SOON + 5 * MINUTE))
-    assert store.held_due(SOON, 10) == []
+    assert list(store.held_due(SOON, 10)) == []
     assert store.kept("1").copies == 1  # the keeper judged it, no copy came
     await store.settle(1, SOON, "accepted")
-    assert store.held_due(SOON + 9 * MINUTE, 10) == []
+    assert list(store.held_due(SOON + 9 * MINUTE, 10)) == []
     assert store.kept_list() == []
     assert store.kept("1").held is False
 
@@ -78,7 +78,7 @@ async def test_a_quarantined_one_may_come_to_be_held(store: SqlStore) -> None:
     await store.quarantine(kept(), None)
     assert await store.hold(kept(recheck_at=SOON))
     assert [view.kept_id for view in store.kept_list(held=True)] == [1]
-    assert len(store.held_due(SOON, 1)) == 1
+    assert len(list(store.held_due(SOON, 1))) == 1
 
 
 async def test_one_that_settled_may_be_kept_again(store: SqlStore) -> None:
@@ -138,7 +138,7 @@ class TestQuota:
             for name in ("K1", "K2", "K3"):
                 await store.quarantine(self.big(name), None)
             assert not await store.hold(self.big("K3", recheck_at=SOON))
-            assert store.held_due(SOON, 10) == []
+            assert list(store.held_due(SOON, 10)) == []
             assert store.kept("3").copies == 2
 
 
@@ -193,7 +193,7 @@ async def test_bytes_that_turn_out_to_be_a_secret_go(store: SqlStore) -> None:
         assert (view.reason, view.sha256, view.size) == ("SECRET", poison.sha256, poison.size)
     await store.quarantine(secret, None)  # a third copy finds nothing to drop
     assert store.kept("1").copies == 3
-    assert store.held_due(SOON, 10) == []
+    assert list(store.held_due(SOON, 10)) == []
 
 
 # -- what a person decides ---------------------------------------------------------------------
@@ -229,7 +229,7 @@ async def test_discarding_gives_the_quota_back(folder: Path) -> None:
 async def test_a_reopened_one_is_due_and_answered_no_second_time(store: SqlStore) -> None:
     await store.quarantine(kept(), status("Q1", "02"))
     await store.operator.reopen(1, ORDER, SOON)
-    assert store.held_due(SOON, 10) == [(1, "H05", kept().data, NOW, "node-H13")]
+    assert list(store.held_due(SOON, 10)) == [(1, "H05", kept().data, NOW, "node-H13")]
     await store.quarantine(kept(kept_at=SOON), status("Q2", "02"))
     assert store.kept("1").held is False
     assert len(due(store, Lane.RECEIPTS)) == 1
