@@ -50,6 +50,7 @@ from .flow.echo import Echo
 from .flow.outbox import Sender
 from .flow.parts import LargePorter
 from .flow.stamping import Stamper
+from .flow.witnessing import Notary
 
 log = structlog.get_logger()
 
@@ -217,12 +218,14 @@ class Daemon:
                 return
 
     async def _keep(self) -> None:
+        notary = Notary()
         for round_ in itertools.count():
             self.pulse.beat("keeper")
             self.crash("before:round")
             try:
                 self.sender.obey()
                 await keeper.keep(world=self.world, now=self.clock.now())
+                await notary.round(world=self.world, now=self.clock.now())
                 if round_ % TIDY_EVERY == 0:
                     await keeper.tidy(world=self.world, now=self.clock.now())
             except Deferred as deferred:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Final
 
@@ -156,7 +156,9 @@ _STATUS: Final = _plan(Status, "MessageHeader")
 _STATUS_CODE: Final = "edXML:StatusCode>"
 _CONTENT_TAG: Final = CONTENT[1:]
 _RECEIVED_TAG: Final = f'dx:Received xmlns:dx="{DX}">'
+_CHECKPOINT_TAG: Final = "dx:Checkpoint>"
 _DIGEST_VALUE: Final = _Step("value", repeats=False, inner=None, most=sys.maxsize, judged=None)
+_CHECKPOINT: Final = replace(_DIGEST_VALUE, attribute="checkpoint")
 # The parts of the frame that are records: token -> attribute of the document, plan.
 _PARTS: Final[Mapping[str, tuple[str, _Plan]]] = {
     "edXML:TraceHeaderList>": ("trace", _plan(model.TraceHeaderList, "TraceHeaderList")),
@@ -304,6 +306,8 @@ class _Compiler:
             received = _Form(Received, fixed={"algorithm": self._tags[self._at + 1].split('"')[1]})
             self._at += 3
             received.texts.append((_DIGEST_VALUE, self._text()))
+            if self._tags[self._at].startswith(_CHECKPOINT_TAG):
+                received.texts.append((_CHECKPOINT, self._text()))
             self._at += 1
             form.records.append(("received", received))
         else:

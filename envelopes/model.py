@@ -283,15 +283,19 @@ class Received(Record):
     Args:
         algorithm: URI of the digest.
         value: base64 of the digest of the exact bytes received.
+        checkpoint: how the journal of whoever received them stood (`evidence.checkpoint`), "" if
+            it does not say.
     """
 
     algorithm: str = ""
     value: str = ""
+    checkpoint: str = ""
 
     @classmethod
-    def sha256(cls, hex_digest: str) -> Received:
+    def sha256(cls, hex_digest: str, checkpoint: str = "") -> Received:
         """Of a hex SHA-256."""
-        return cls(algorithm=SHA256, value=base64.b64encode(bytes.fromhex(hex_digest)).decode())
+        value = base64.b64encode(bytes.fromhex(hex_digest)).decode()
+        return cls(algorithm=SHA256, value=value, checkpoint=checkpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,7 @@ class _Reader(RecordReader):
         return values | {"received": received}
 
     def _received(self, element: etree._Element) -> Received:
-        values = {"algorithm": "", "value": ""}
+        values = {"algorithm": "", "value": "", "checkpoint": ""}
         unknown: list[str] = []
         attributes = self.attributes(element)
         for child in element.iterchildren(tag=etree.Element):
@@ -157,6 +157,9 @@ class _Reader(RecordReader):
                 attributes += self.attributes(child, name)
             elif name == "DigestValue" and not values["value"] and child.find("*") is None:
                 values["value"] = self.plain(child)
+                attributes += self.attributes(child, name)
+            elif name == "Checkpoint" and not values["checkpoint"] and child.find("*") is None:
+                values["checkpoint"] = self.plain(child)
                 attributes += self.attributes(child, name)
             else:
                 unknown.extend(self.stranger(child, "W-FMT-031"))

@@ -228,6 +228,9 @@ class _Writer:
             f'<dx:Received xmlns:dx="{DX}"><dx:DigestMethod Algorithm="{algorithm}">'
             f"</dx:DigestMethod><dx:DigestValue>{_escaped(received.value)}</dx:DigestValue>"
         )
+        if received.checkpoint:
+            checkpoint = _escaped(received.checkpoint)
+            self._texts.append(f"<dx:Checkpoint>{checkpoint}</dx:Checkpoint>")
         self._unknown(received)
         self._texts.append("</dx:Received>")
 

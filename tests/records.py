@@ -243,7 +243,7 @@ DROP TABLE legal_holds; DROP TABLE purged;
 DROP TABLE erasures; DROP TABLE sent_changes;
 DROP TABLE signings; DROP TABLE pauses; DROP TABLE open_work; DROP TABLE parked;
 DROP TABLE part_groups; DROP TABLE uploads; DROP TABLE evidence;
-DROP TABLE stamps; DROP TABLE stamp_tokens; DROP TABLE cursors; DROP TABLE checkpoints;
+DROP TABLE stamps; DROP TABLE stamp_tokens; DROP TABLE cursors; DROP TABLE journal_tree;
 DROP TABLE witnesses; DROP TABLE holds; DROP INDEX deliveries_held; DROP INDEX deliveries_dead;
 DROP TABLE search_sent; DROP TABLE search_received;
 DROP INDEX deliveries_fresh; DROP INDEX deliveries_again; DROP INDEX deliveries_deadline;

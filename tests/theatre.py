@@ -22,6 +22,7 @@ from docexchange.edges.directory import TomlDirectory
 from docexchange.edges.store import SqlStore
 from docexchange.edges.tomlfile import TomlFile
 from docexchange.flow import inbox, keeper, outbox
+from docexchange.flow.witnessing import Notary
 from envelopes.model import Document
 from envelopes.pack import new_document
 from keys.signer import Signer
@@ -96,6 +97,7 @@ class Node:
             schedule=theatre.schedule,
         )
         broker = theatre.axis.broker(self.name)
+        self.notary = Notary()
         self.sender = outbox.Sender(self.world, broker, theatre.clock, window=8)
         self.world = replace(self.world, heard=self.sender.heard)
 
@@ -117,6 +119,7 @@ class Node:
         try:
             self.sender.obey()
             await keeper.keep(world=self.world, now=theatre.clock.now())
+            await self.notary.round(world=self.world, now=theatre.clock.now())
             while self.sender.pump(theatre.clock.now()) or self.sender.unfinished:
                 await self.sender.drain()
             while (incoming := theatre.axis.take(self.name)) is not None:

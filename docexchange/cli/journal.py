@@ -1,4 +1,4 @@
-"""`journal head|verify|export|checkpoint|prove|check`: the history of a node, for who doubts it.
+"""`journal head|verify|export|checkpoint|prove|witnesses|check`: what happened, for who doubts it.
 
 A checkpoint or a proof that was written down can be checked without the node: `journal check`.
 """
@@ -15,7 +15,7 @@ import typer
 from envelopes.wording import Indication
 
 from ..core.errors import ConfigError, NotFound
-from . import checkpoints, exits, files, options, session, show
+from . import checkpoints, exits, files, options, session, show, witnesses
 from .words import say
 
 if TYPE_CHECKING:
@@ -77,6 +77,13 @@ def register(app: typer.Typer) -> None:
     )
     options.add(
         group,
+        "witnesses",
+        witnesses.witnesses,
+        "Cơ quan khác đã nói gì về nhật ký của họ, và ai đang giữ lời của nút này.",
+        "What others said of their journals in receipts, and who has what this node said.",
+    )
+    options.add(
+        group,
         "check",
         check,
         "Kiểm tra mốc hoặc chứng minh, ngoại tuyến.",
@@ -107,6 +114,7 @@ def head(as_json: options.Json = False) -> None:
 
 def verify(
     kept: checkpoints.Kept = None,
+    given: witnesses.Given = None,
     trust: checkpoints.MaybeAnchors = None,
     directory: options.Names = None,
     file: Annotated[
@@ -122,7 +130,10 @@ def verify(
     """Follow the chain to its end."""
     from envelopes.evidence.journal import Follower, JournalBroken, follow_file
 
-    known = checkpoints.proven(kept or [], trust, directory)
+    known = [
+        *checkpoints.proven(kept or [], trust, directory),
+        *witnesses.proven(given or [], trust, directory),
+    ]
     try:
         if file is not None:
             with file.open(encoding="utf-8", newline="\n", errors="surrogateescape") as rows:

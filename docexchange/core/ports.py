@@ -45,6 +45,7 @@ from .recalls import Recall
 from .schedule import Lane
 from .stamping import Stamped, Unstamped
 from .states import Event, State
+from .witnessing import Witnesses
 
 
 class Incoming(Protocol):
@@ -178,6 +179,11 @@ class Clock(Protocol):
 class Store(Protocol):
     """The memory. Each write is durable (fsync) when it returns, and writes its journal line in
     the same transaction. Every write may raise StoreError: then nothing was changed."""
+
+    @property
+    def witnesses(self) -> Witnesses:
+        """What was said of journals."""
+        ...
 
     # -- outgoing ---------------------------------------------------------------------------
     async def submit(

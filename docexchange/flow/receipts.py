@@ -121,7 +121,7 @@ async def answer(
         status_code=code.value,
         description=note or DESCRIPTIONS[code],
         timestamp=local_time(now),
-        received=Received.sha256(about.sha256),
+        received=Received.sha256(about.sha256, world.store.witnesses.claim),
     )
     data = await signed(status, world.keyring.signer(organ), now)
     digest = hashlib.sha256(data).hexdigest()
@@ -289,6 +289,7 @@ def receipt_of(status: Status, verdict: Report, sha256: str, now: datetime) -> R
         arrived_at=now,
         report="",
         staff={key: value for key, value in named.items() if value},
+        checkpoint=status.received.checkpoint if status.received else "",
     )
 
 

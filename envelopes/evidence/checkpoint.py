@@ -42,6 +42,7 @@ SIZE_MAX: Final = 64 * 1024  # bytes of a checkpoint file: a chain of eight cert
 CHAIN_MAX: Final = 8  # certificates, as in an envelope
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+_CLAIM: Final = ("lines", "root", "head", "at")
 _TEXT = re.compile(
     re.escape(TITLE) + r"\norgan (?P<organ>[^\s]{1,64})\nlines (?P<lines>0|[1-9][0-9]{0,17})"
     r"\nroot (?P<root>[0-9a-f]{64})\nhead (?P<head>[0-9a-f]{64})"
@@ -73,6 +74,24 @@ class Checkpoint:
             f"{TITLE}\norgan {self.organ}\nlines {self.lines}\nroot {self.root}\n"
             f"head {self.head}\nat {self.at.astimezone(UTC):{_TIME}}\n"
         )
+
+    def claim(self) -> str:
+        """As it stands in a receipt of the organ, whose signature covers it."""
+        at = f"{self.at.astimezone(UTC):{_TIME}}"
+        return f"{self.lines} {self.root} {self.head} {at}"
+
+
+def claimed(organ: str, text: str) -> Checkpoint | None:
+    """What an organ says of its journal in a receipt; None when it says nothing that can be read.
+    Who says it is proven by the signature of the receipt."""
+    words = text.split(" ")
+    if len(words) != len(_CLAIM):
+        return None
+    names = "".join(f"{name} {word}\n" for name, word in zip(_CLAIM, words, strict=True))
+    try:
+        return _parse(f"{TITLE}\norgan {organ}\n{names}")
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

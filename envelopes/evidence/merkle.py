@@ -34,6 +34,25 @@ class Frontier:
         self.size = 0
         self._full: list[bytes] = []  # roots of full subtrees, the largest first
 
+    def to_bytes(self) -> bytes:
+        """What is needed to go on from here: size, roots of the full subtrees."""
+        return self.size.to_bytes(8, "big") + b"".join(self._full)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Frontier:
+        """The frontier that `to_bytes` wrote.
+
+        Raises:
+            ValueError: it is none.
+        """
+        frontier = cls()
+        frontier.size = int.from_bytes(data[:8], "big")
+        full = data[8:]
+        if len(data) < 8 or len(full) != frontier.size.bit_count() * HASH_BYTES:
+            raise ValueError("not a frontier")
+        frontier._full = [full[at : at + HASH_BYTES] for at in range(0, len(full), HASH_BYTES)]
+        return frontier
+
     def add(self, leaf: bytes) -> None:
         """Append a leaf (`leaf_hash`)."""
         self.size += 1

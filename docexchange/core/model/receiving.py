@@ -109,6 +109,7 @@ class Receipt:
         arrived_at: now.
         report: JSON of its verification report.
         staff: StaffInfo as name, department, phone, email.
+        checkpoint: what it says of its sender's journal (`Checkpoint.claim`), "" if nothing.
     """
 
     sha256: str
@@ -123,6 +124,7 @@ class Receipt:
     arrived_at: datetime
     report: str
     staff: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: str = ""
 
 
 class ReceiptOutcome(StrEnum):

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 from envelopes.evidence.journal import Follower, JournalBroken, JournalState
 from envelopes.evidence.stamp import Stamp
+from envelopes.evidence.witness import Contradiction
 from envelopes.model import Stored
 
 from ...core.admission import Work
@@ -101,6 +102,7 @@ from . import (
     submissions,
     uploads,
     views,
+    witnesses,
 )
 from . import (
     kept as keeping,
@@ -110,6 +112,7 @@ from .migrations import bring_up
 from .operator import Operator
 from .storelock import StoreLock
 from .transaction import Node, Transaction
+from .witnesses import SqlWitnesses
 from .writer import AGAIN_S, WINDOW, Writer
 
 if TYPE_CHECKING:
@@ -148,6 +151,7 @@ class SqlStore:
         self._here = threading.local()
         self._readers: list[Connection] = []
         self._fresh = blobs.Fresh()
+        self.witnesses = SqlWitnesses(writer, lambda: self._reader)
 
     @classmethod
     def open(
@@ -478,7 +482,17 @@ class SqlStore:
 
     # -- receipts ---------------------------------------------------------------------------
     async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
-        return await self._finish("apply_receipt", lambda work: receipts.apply(work, receipt))
+        said = self.witnesses.unheard(receipt)
+        if said is None:
+            return await self._finish("apply_receipt", lambda work: receipts.apply(work, receipt))
+
+        def work(transaction: Transaction) -> tuple[ReceiptOutcome, Sequence[Contradiction]]:
+            outcome = receipts.apply(transaction, receipt)
+            return outcome, witnesses.note(transaction, said, receipt, outcome)
+
+        outcome, found = await self._finish("apply_receipt", work)
+        self.witnesses.heard(receipt, found)
+        return outcome
 
     async def answer_ping(self, said: Submission, by: str, sha256: str) -> None:
         await self._finish("answer_ping", lambda work: pings.answer(work, said, by, sha256))

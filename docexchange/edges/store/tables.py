@@ -18,8 +18,8 @@
     cursors                          up to which row of a table something was done
     search_sent, search_received     words of documents (FTS5), made by `SEARCHES`
     legal_holds, purged              what a person keeps from being purged; what was purged
-    checkpoints                      our own: how the journal stood, signed
-    witnesses                        checkpoints of others in their receipts, of ours in our own
+    journal_tree                     how far the journal was read for our receipts
+    witnesses                        what others said in receipts of their journals
     journal                          append-only, hash-chained
 
 Times are integer microseconds since 1970 UTC, truth values 0 or 1, digests lower-case hex: every
@@ -620,27 +620,23 @@ SEARCHES = tuple(
 for _search in SEARCHES:
     event.listen(metadata, "after_create", DDL(_search))  # type: ignore[no-untyped-call]
 
-checkpoints = Table(
-    "checkpoints",
+# How far the journal was read for what our receipts say of it; one row.
+journal_tree = Table(
+    "journal_tree",
     metadata,
-    _id(),
-    _text("organ"),
+    Column("id", _Id, primary_key=True, autoincrement=False),
     _int("lines"),
-    _text("root"),
     _text("head"),
-    _int("at"),
-    _text("signed"),  # JSON docexchange/checkpoint/v1
     Column("frontier", LargeBinary, nullable=False),  # of the tree at that length, to go on from
-    Column("token", LargeBinary, nullable=True),
+    _int("at"),
 )
-Index("checkpoints_organ", checkpoints.c.organ, checkpoints.c.id)
 
 witnesses = Table(
     "witnesses",
     metadata,
     _id(),
     _text("of"),  # whose journal
-    _text("holder"),  # who has it: we have those of others, they have ours
+    _text("holder"),  # our organ that got it
     _int("lines"),
     _text("root"),
     _text("head"),
@@ -656,3 +652,5 @@ Index(
     witnesses.c.root,
     unique=True,
 )
+Index("witnesses_lines", witnesses.c.of, witnesses.c.lines)
+Index("witnesses_at", witnesses.c.of, witnesses.c.at)

@@ -1,0 +1,226 @@
+"""What organs said of their journals: ours in our receipts, theirs in those that we got.
+
+Ours is a hash tree over the journal that goes on from where it was kept, so a receipt costs nothing
+and a minute costs its own lines. Of theirs a row is written once an hour for each organ, and always
+for one that contradicts another: the receipts themselves are kept anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from envelopes.evidence.checkpoint import Checkpoint, claimed
+from envelopes.evidence.journal import GENESIS
+from envelopes.evidence.merkle import Frontier, leaf_hash
+from envelopes.evidence.witness import CLOCK_BACK, FORK, WENT_BACK, Contradiction, Seen
+
+from ...core.model import Receipt, ReceiptOutcome
+from ...core.states import Kind
+from ...core.witnessing import KEPT_EVERY, Witness
+from . import tables
+from .database import Connection, Query, Row, micros, moment
+from .transaction import Transaction
+from .writer import Writer
+
+KEEP_LINES = 20_000  # lines after which the tree is kept though no hour has passed: 0.2 s to read
+
+_w, _j, _k = tables.witnesses, tables.journal, tables.journal_tree
+_s, _d = tables.submissions, tables.deliveries
+_KEPT_TREE = Query(select(_k))
+_kept = insert(_k).values({column.name: bindparam(column.name) for column in _k.c})
+_KEEP_TREE = Query(
+    _kept.on_conflict_do_update(
+        [_k.c.id], set_={c.name: _kept.excluded[c.name] for c in _k.c if c is not _k.c.id}
+    )
+)
+_SINCE = Query(
+    select(_j.c.number, _j.c.line, _j.c.hash)
+    .where(_j.c.number > bindparam("number"))
+    .order_by(_j.c.number)
+)
+_of = _w.c.of == bindparam("of")
+_KNOWN = Query(select(_w).where(_of, _w.c.lines == bindparam("lines")).order_by(_w.c.id))
+_LONGER = Query(
+    select(_w)
+    .where(_of, _w.c.lines > bindparam("lines"), _w.c.at < bindparam("before"))
+    .order_by(_w.c.lines.desc())
+    .limit(1)
+)
+_SHORTER = Query(
+    select(_w)
+    .where(_of, _w.c.at > bindparam("after"), _w.c.lines < bindparam("lines"))
+    .order_by(_w.c.at)
+    .limit(1)
+)
+_NEWEST = Query(
+    select(_w.c.at).where(_of, _w.c.holder == bindparam("holder")).order_by(_w.c.at.desc()).limit(1)
+)
+_ADD = Query(
+    insert(_w)
+    .values({column.name: bindparam(column.name) for column in _w.c if column.name != "id"})
+    .on_conflict_do_nothing()
+)
+_ALL = Query(
+    select(_w)
+    .where((bindparam("organ") == tables.word("")) | (_w.c.of == bindparam("organ")))
+    .order_by(_w.c.of, _w.c.at, _w.c.id)
+)
+_LAST_SAID = Query(  # our newest receipt to each organ
+    select(_d.c.to_organ, _s.c.from_organ, _s.c.sha256, _s.c.submitted_at, func.max(_s.c.id))
+    .join_from(_d, _s)
+    .where(_s.c.kind == tables.word(Kind.STATUS))
+    .group_by(_d.c.to_organ, _s.c.from_organ)
+)
+
+
+class SqlWitnesses:
+    """See `core.witnessing.Witnesses` for what each operation promises."""
+
+    def __init__(self, writer: Writer, reader: Callable[[], Connection]) -> None:
+        self._writer, self._reader = writer, reader
+        self._tree: Frontier | None = None
+        self._head = GENESIS
+        self._kept_lines = 0
+        self._kept_at: datetime | None = None
+        self._heard: dict[str, str] = {}  # by organ, the statement that was looked at last
+        self._alarms: list[Contradiction] = []
+        self.claim = ""
+
+    def look(self, now: datetime) -> None:
+        connection = self._reader()
+        tree = self._tree or self._begun(connection)
+        for row in connection.stream(_SINCE, number=tree.size):
+            tree.add(leaf_hash(row["line"].encode()))
+            self._head = row["hash"]
+        self._tree = tree
+        if tree.size:
+            stands = Checkpoint("", tree.size, tree.root().hex(), self._head, now)
+            self.claim = stands.claim()
+
+    def _begun(self, connection: Connection) -> Frontier:
+        """The tree as it was kept; an empty one if it was not, or if the journal is not as long:
+        then this is another journal, which is to be read whole."""
+        row = connection.one(_KEPT_TREE)
+        if row is None or not connection.rows(_SINCE, number=row["lines"] - 1)[:1]:
+            return Frontier()
+        self._head, self._kept_lines = row["head"], row["lines"]
+        self._kept_at = moment(row["at"])
+        return Frontier.from_bytes(row["frontier"])
+
+    async def keep_tree(self, now: datetime) -> bool:
+        tree = self._tree
+        if tree is None or tree.size == self._kept_lines:
+            return False
+        young = self._kept_at is not None and now - self._kept_at < KEPT_EVERY
+        if young and tree.size - self._kept_lines < KEEP_LINES:
+            return False
+        values = {
+            "id": 1,
+            "lines": tree.size,
+            "head": self._head,
+            "frontier": tree.to_bytes(),
+            "at": micros(now),
+        }
+        await self._writer.write(
+            "keep_tree", lambda work: work.connection.run(_KEEP_TREE, **values)
+        )
+        self._kept_lines, self._kept_at = tree.size, now
+        return True
+
+    # -- others' ----------------------------------------------------------------------------
+    def unheard(self, receipt: Receipt) -> Checkpoint | None:
+        """What a receipt says of its sender's journal, if its last one said something else."""
+        if not receipt.checkpoint or self._heard.get(receipt.from_organ) == receipt.checkpoint:
+            return None
+        return claimed(receipt.from_organ, receipt.checkpoint)
+
+    def heard(self, receipt: Receipt, found: Sequence[Contradiction]) -> None:
+        """Note that what it says was looked at, and committed with it."""
+        self._heard[receipt.from_organ] = receipt.checkpoint
+        self._alarms += found
+
+    def take_alarms(self) -> Sequence[Contradiction]:
+        alarms, self._alarms = self._alarms, []
+        return alarms
+
+    def of(self, organ: str = "") -> list[Witness]:
+        """What we have of an organ, or of all, oldest first."""
+        return [_witness(row) for row in self._reader().rows(_ALL, organ=organ)]
+
+    def told(self) -> list[tuple[str, str, str, datetime]]:
+        """(recipient, organ of ours, SHA-256, sent at) of our newest receipt to each organ."""
+        rows = self._reader().rows(_LAST_SAID)
+        return [
+            (row["to_organ"], row["from_organ"], row["sha256"], moment(row["submitted_at"]))
+            for row in rows
+        ]
+
+
+def note(
+    transaction: Transaction, said: Checkpoint, receipt: Receipt, outcome: ReceiptOutcome
+) -> Sequence[Contradiction]:
+    """Keep a statement that is the first, an hour newer, or contradicts others; the contradictions
+    that nobody knew are journalled and returned. A receipt that was not kept is no evidence."""
+    if outcome is ReceiptOutcome.BAD_RECEIPT:
+        return ()
+    connection, seen = transaction.connection, Seen(said, receipt.to_organ, receipt.sha256)
+    same = connection.rows(_KNOWN, of=said.organ, lines=said.lines)
+    if any((row["root"], row["head"]) == (said.root, said.head) for row in same):
+        return ()
+    found = [Contradiction(FORK, _seen(row), seen) for row in same[:1]]
+    found += [Contradiction(WENT_BACK, _seen(row), seen) for row in _backwards(connection, said)]
+    newest = connection.one(_NEWEST, of=said.organ, holder=receipt.to_organ)
+    if newest is not None and not found and said.at - moment(newest["at"]) < KEPT_EVERY:
+        return ()
+    connection.run(_ADD, **_columns(seen, receipt.arrived_at))
+    for one in found:
+        transaction.note(
+            "witness_contradicts",
+            "",
+            receipt.arrived_at,
+            kind=one.kind,
+            organ=said.organ,
+            said=said.claim(),
+            sha256=receipt.sha256,
+            other=one.one.checkpoint.claim(),
+            other_sha256=one.one.sha256,
+        )
+    return found
+
+
+def _backwards(connection: Connection, said: Checkpoint) -> list[Row]:
+    """One that had more lines well before, and one that has fewer well after."""
+    facts = {"of": said.organ, "lines": said.lines}
+    longer = connection.one(_LONGER, before=micros(said.at - CLOCK_BACK), **facts)
+    shorter = connection.one(_SHORTER, after=micros(said.at + CLOCK_BACK), **facts)
+    return [row for row in (longer, shorter) if row is not None]
+
+
+def _columns(seen: Seen, now: datetime) -> dict[str, object]:
+    said = seen.checkpoint
+    return {
+        "of": said.organ,
+        "holder": seen.holder,
+        "lines": said.lines,
+        "root": said.root,
+        "head": said.head,
+        "at": micros(said.at),
+        "sha256": seen.sha256,
+        "seen_at": micros(now),
+    }
+
+
+def _checkpoint(row: Row) -> Checkpoint:
+    return Checkpoint(row["of"], row["lines"], row["root"], row["head"], moment(row["at"]))
+
+
+def _seen(row: Row) -> Seen:
+    return Seen(_checkpoint(row), row["holder"], row["sha256"])
+
+
+def _witness(row: Row) -> Witness:
+    return Witness(_checkpoint(row), row["holder"], row["sha256"], moment(row["seen_at"]))
