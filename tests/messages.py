@@ -83,7 +83,7 @@ def records(record: type[model.Record], name: str, *, odd: bool) -> st.SearchStr
 
 
 def _received(*, odd: bool) -> st.SearchStrategy[Received]:
-    made = st.just(Received.sha256("ab" * 32))
+    made = st.sampled_from([Received.sha256("ab" * 32, said) for said in ("", "5 a b c")])
     return made.flatmap(lambda one: _with_strangers(one, "Received")) if odd else made
 
 

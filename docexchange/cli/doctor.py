@@ -29,6 +29,7 @@ _NAMES = {
     "attention": ("cần người xem", "attention"),
     "timestamps": ("dấu thời gian", "timestamps"),
     "revocation": ("thu hồi", "revocation"),
+    "witnesses": ("làm chứng", "witnesses"),
 }
 
 

@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from envelopes.evidence.witness import Seen, contradictions
+
 from ..core.admission import Level
 from ..core.errors import DocexchangeError
 from . import exits, show
@@ -333,6 +335,22 @@ def _revocation(patient: Patient) -> Iterator[Found]:
         yield Found("revocation", Verdict.GOOD, told)
 
 
+def _witnesses(patient: Patient) -> Iterator[Found]:
+    kept = patient.store.witnesses.of()
+    seen = (Seen(one.checkpoint, one.holder, one.sha256) for one in kept)
+    organs = sorted({one.one.checkpoint.organ for one in contradictions(seen)})
+    for organ in organs:
+        told = say(
+            f"{organ}: các biên nhận đã ký nói về hai nhật ký khác nhau",
+            f"{organ}: its signed receipts speak of two different journals",
+        )
+        yield Found("witnesses", Verdict.BAD, told, f"docexchange journal witnesses {organ}")
+    if not organs:
+        count = len({one.checkpoint.organ for one in kept})
+        told = say(f"nhật ký của {count} cơ quan, khớp nhau", f"journals of {count} organ(s) agree")
+        yield Found("witnesses", Verdict.GOOD, told)
+
+
 PROBES: dict[str, Probe] = {
     "config": _config,
     "clock": _clock,
@@ -343,5 +361,6 @@ PROBES: dict[str, Probe] = {
     "destinations": _destinations,
     "attention": _attention,
     "timestamps": _timestamps,
+    "witnesses": _witnesses,
     "revocation": _revocation,
 }

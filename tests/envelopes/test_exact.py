@@ -38,7 +38,12 @@ def slowly(data: bytes) -> Report:
         return judge(data)
 
 
-@pytest.mark.parametrize("message", [SMALL, RECEIPT], ids=["document", "status"])
+WITNESS = replace(RECEIPT, received=model.Received.sha256("ab" * 32, "5 a b 2026-06-01T00:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    "message", [SMALL, RECEIPT, WITNESS], ids=["document", "status", "what it says of a journal"]
+)
 def test_what_our_writer_wrote_is_read(message: model.Message) -> None:
     data = signed(message)
     read = exact.read_exact(data)

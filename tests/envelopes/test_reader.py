@@ -112,6 +112,18 @@ RECEIVED = (
 )
 
 
+def test_what_a_receipt_says_of_a_journal_is_read_once() -> None:
+    said = "<r:Checkpoint>5 a b c</r:Checkpoint>"
+    once = RECEIVED.replace("</r:Received>", said + "</r:Received>")
+    one, findings = edxml.read(wild(head="<e:StatusCode>01</e:StatusCode>" + once))
+    assert isinstance(one, Status)
+    assert one.received == Received(algorithm="a", value="q", checkpoint="5 a b c")
+    assert ("W-FMT-031", "Checkpoint") not in codes(findings)
+    twice = once.replace(said, 2 * said)
+    _, findings = edxml.read(wild(head="<e:StatusCode>01</e:StatusCode>" + twice))
+    assert ("W-FMT-031", "Checkpoint") in codes(findings)
+
+
 def test_two_digests_of_what_was_received_prove_nothing() -> None:
     one, _ = edxml.read(wild(head="<e:StatusCode>01</e:StatusCode>" + RECEIVED))
     assert isinstance(one, Status)

@@ -310,11 +310,16 @@ ROWS: dict[str, tuple[str, list[str]]] = {
         [
             f"{JOURNAL}::test_what_is_consistent_shows_against_a_checkpoint",
             "tests/envelopes/evidence/test_manipulations.py::test_g2_",
+            "tests/docexchange/cli/test_witnesses.py::test_a_tail_that_was_cut_off_shows",
+            "tests/docexchange/cli/test_witnesses.py::test_a_history_that_was_written_anew_shows",
         ],
     ),
     "catalogue G3": (
         "two histories: each checkpoint contradicts the other",
-        [f"{JOURNAL}::test_a_fork_after_the_checkpoint_shows_against_a_later_one"],
+        [
+            f"{JOURNAL}::test_a_fork_after_the_checkpoint_shows_against_a_later_one",
+            f"{STORE}/test_witnesses.py::test_a_contradiction_is_journalled_once",
+        ],
     ),
     "catalogue G4": (
         "a crash or a full disk while a line is written: the last whole one counts",

@@ -48,6 +48,8 @@ def test_receipts_say_how_the_journal_of_their_sender_stood(
     ours = office.run("H01", "journal", "witnesses", "--json").json["ours"]
     assert [(one["organ"], one["holder"]) for one in ours] == [("H01", "H05")]
     assert ours[0]["lines"] == found["witnesses"][-1]["lines"]
+    told = office.run("H05", "doctor", "--only", "witnesses")
+    assert (told.code, "journals of 1 organ(s) agree" in told.out) == (0, True)
     assert office.run("H05", "journal", "witnesses", "H13").err.startswith("no receipt spoke")
 
 
@@ -95,6 +97,8 @@ def test_two_histories_of_one_organ_are_shown_to_who_holds_both(
             "INSERT INTO witnesses (of, holder, lines, root, head, at, sha256, seen_at) SELECT of,"
             " holder, lines, upper(root), head, at, sha256, seen_at FROM witnesses LIMIT 1"
         )
+    told = office.run("H05", "doctor", "--only", "witnesses")
+    assert (told.code, "H01: its signed receipts speak of two" in told.out) == (1, True)
     ran = office.run("H05", "journal", "witnesses")
     assert ran.code == 1
     assert ran.out.startswith("H01: two histories of the same length [FORK]\n")
