@@ -22,6 +22,7 @@ from .core.ports import Clock, Keyring
 from .core.world import World
 from .crashpoints import CRASH_AT, Crash, CrashingKeyring, die_at
 from .edges import disk
+from .edges.authority import load_directory, refuse_older
 from .edges.directory import TomlDirectory
 from .edges.evidence import Collector
 from .edges.keyring import OrganKeyring, load_trust
@@ -104,7 +105,7 @@ def build_world(
         keyring = CrashingKeyring(keyring, crash)
     return World(
         store=store,
-        directory=TomlDirectory.load(config.directory),
+        directory=node_directory(config, store, clock),
         keyring=keyring,
         trust=trust,
         mailroom_of=config.mailroom_of,
@@ -116,6 +117,27 @@ def build_world(
         trial=Trial(config.limits.trial_memory, config.limits.trial_cpu),
         pdfs=PdfRule(trust) if config.limits.require_pdf_signatures else None,
     )
+
+
+def node_directory(config: Config, store: SqlStore, clock: Clock) -> TomlDirectory:
+    """The directory of a node: as its authority signed it, and no older one than was served.
+
+    Raises:
+        ConfigError: it is another.
+    """
+    directory = load_directory(config.directory, config.directory_authority, clock.now())
+    if config.directory_authority is not None:
+        refuse_older(config.directory, directory, store.directory_taken())
+    return directory
+
+
+async def take_directory(config: Config, store: SqlStore, world: World, now: datetime) -> None:
+    """Note that the daemon serves by this directory, so that no older one comes after it."""
+    directory = world.directory
+    if config.directory_authority is None or not isinstance(directory, TomlDirectory):
+        return
+    if directory.number is not None:
+        await store.take_directory(directory.number, directory.sha256, now)
 
 
 def node_trust(config: Config) -> Trust:

@@ -74,6 +74,7 @@ class Config:
         node: name of the node, part of its queues' names.
         data: folder of the store.
         directory: the directory of organs, a TOML file.
+        directory_authority: certificates of who has to sign it, None when nobody has to.
         trust: PEM file or folder of trust anchors.
         lang: "vi" or "en", of what people read.
         organs: the organs served, by OrganId.
@@ -103,6 +104,7 @@ class Config:
     backpressure: Backpressure
     quarantine_quota: int
     crash_points: bool
+    directory_authority: Path | None = None
     timestamps: TimestampConfig = field(default_factory=TimestampConfig)
     revocation: RevocationConfig = field(default_factory=RevocationConfig)
 
@@ -170,6 +172,7 @@ def parse(file: TomlFile) -> Config:
         backpressure=_backpressure(top.section("backpressure")),
         quarantine_quota=bounds.whole("quarantine_quota", QUARANTINE_QUOTA, 0, 2**40),
         crash_points=test.flag("crash_points"),
+        directory_authority=node.path("directory_authority"),
         timestamps=timestamps(top.section("timestamps")),
         revocation=revocation(top.section("revocation")),
     )

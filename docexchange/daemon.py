@@ -32,6 +32,7 @@ from .compose import (
     look,
     nonce,
     open_store,
+    take_directory,
 )
 from .config import Config
 from .core.admission import Level
@@ -412,6 +413,7 @@ async def serve(config: Config, stop: asyncio.Event, *, echoes: tuple[Echo, ...]
         supervisor = Supervisor.of(os.environ, os.getpid())
         daemon = Daemon(config, world, store, clock, axis, mailrooms, crash, echoes, supervisor)
         running.append(daemon)
+        await take_directory(config, store, world, clock.now())
         await daemon.run(stop)
     crash("stopping:store")
 

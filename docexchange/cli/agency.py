@@ -95,11 +95,9 @@ _STATES = {
 
 def list_organs(as_json: options.Json = False) -> None:
     """List the organs that are not closed, and of the closed ones the successor."""
-    from ..edges.directory import TomlDirectory
-
     with session.open_store() as (config, store):
         traffic = _Traffic.of(store, session.now())
-        organs = sorted(TomlDirectory.load(config.directory).organs(), key=lambda one: one.organ_id)
+        organs = sorted(session.load_directory(config).organs(), key=lambda one: one.organ_id)
         ours = frozenset(config.organs)
     if as_json:
         facts = [_json(one, traffic, ours) for one in organs]
@@ -140,12 +138,11 @@ def _row(one: Organ, traffic: _Traffic, ours: frozenset[str]) -> list[str]:
 
 def show_organ(organ: OrganId, as_json: options.Json = False) -> None:
     """Show one organ of the directory. Raises NotFound."""
-    from ..edges.directory import TomlDirectory
     from .rollup import explain_pause
 
     with session.open_store() as (config, store):
         traffic = _Traffic.of(store, session.now())
-        found = TomlDirectory.load(config.directory).find(organ)
+        found = session.load_directory(config).find(organ)
         ours = frozenset(config.organs)
     if found is None:
         raise NotFound(

@@ -109,7 +109,6 @@ def write(
     from envelopes.evidence import bundle
 
     from .. import compose
-    from ..edges.directory import TomlDirectory
     from ..edges.keyring import open_signer
 
     subject = _subject(store, ref)
@@ -120,7 +119,7 @@ def write(
             f"nút này không còn phục vụ {maker}; chỉ khoá của cơ quan đó được ký hồ sơ",
         )
     signer = open_signer(config.organs[maker].signer, now)
-    directory = TomlDirectory.load(config.directory)
+    directory = session.load_directory(config)
     beside = (timestamps, revocation(compose.node_trust(config), now))
     parts = _files(
         store, subject, directory, lambda: _checkpoint(store, subject, signer, now), beside

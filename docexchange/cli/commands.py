@@ -32,6 +32,7 @@ NOUNS = (
     "dead",
     "stats",
     "agency",
+    "directory",
     "inbox",
     "quarantine",
     "legal",

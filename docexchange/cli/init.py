@@ -23,6 +23,9 @@ CONFIG = """\
 id = "H05"                      # name of this node, A-Z a-z 0-9 _ -; it stands in its queues' names
 data = "data"                   # folder of the store (store.sqlite3): a local disk, never NFS
 directory = "directory.toml"    # danh mục cơ quan: who is who, whose certificate speaks for whom
+# Who has to sign it: certificates, PEM. Then directory.toml.sig has to lie beside it
+# (`docexchange directory sign`), and none is served that is older than one that was.
+# directory_authority = "directory-authority.pem"
 trust = "trust"                 # chứng thư gốc tin cậy: a PEM file, or a folder of them
 lang = "vi"                     # vi | en: what people read; JSON never changes
 

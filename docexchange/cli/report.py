@@ -69,7 +69,6 @@ def document(
 ) -> None:
     """Make a bundle aside, judge it, write the report."""
     from .. import compose
-    from ..edges.directory import TomlDirectory
     from ..edges.keyring import load_trust
     from . import bundle, bundles, pdfs
 
@@ -81,7 +80,7 @@ def document(
         with session.open_store() as (config, store):
             bundle.write(store, config, ref, made, now, force=False)
         anchors = load_trust(trust)[0] if trust else compose.node_trust(config)
-        directory = TomlDirectory.load(config.directory)
+        directory = session.load_directory(config)
         named = trust or config.trust
         asked = bundles.Asked(anchors, now, now, directory, named, pdfs.PdfPolicy.FINDINGS)
         found = bundles.to_json(made, asked)

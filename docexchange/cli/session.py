@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # these load slowly; only commands of a node need them
     from ..config import Config
     from ..core.ports import Clock
     from ..core.world import World
+    from ..edges.directory import TomlDirectory
     from ..edges.store import SqlStore
 
 PLACES = ("docexchange.toml", "/etc/docexchange/docexchange.toml")
@@ -65,6 +66,13 @@ def load_config() -> Config:
     from ..config import load
 
     return load(config_path())
+
+
+def load_directory(config: Config) -> TomlDirectory:
+    """The node's directory, as its authority signed it. Raises ConfigError, FileError."""
+    from ..edges import authority
+
+    return authority.load_directory(config.directory, config.directory_authority, now())
 
 
 @contextmanager

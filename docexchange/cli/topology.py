@@ -274,10 +274,8 @@ def places(config: Config, url: str, mailroom_url: str) -> Iterator[tuple[str, s
 
 def _organs_by_node(config: Config) -> dict[str, list[str]]:
     """The open organs of the directory, by the node that serves them."""
-    from ..edges.directory import TomlDirectory
-
     nodes: dict[str, list[str]] = {}
-    for organ in TomlDirectory.load(config.directory).organs():
+    for organ in session.load_directory(config).organs():
         if not organ.closed:
             nodes.setdefault(organ.node, []).append(organ.organ_id)
     return nodes

@@ -250,10 +250,8 @@ def number_of(number: str, notation: str) -> str:
 
 def names_of(config: Config) -> Callable[[str], str]:
     """Code and name of an organ; the code alone when the directory cannot be read, and a note."""
-    from ..edges.directory import TomlDirectory
-
     try:
-        directory = TomlDirectory.load(config.directory)
+        directory = session.load_directory(config)
     except ConfigError as error:
         show.note(say(error.vi, str(error)))
         return lambda organ_id: organ_id

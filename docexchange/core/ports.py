@@ -159,6 +159,15 @@ class Directory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A signed directory that was served: its number, hex digest, and since when."""
+
+    number: int
+    sha256: str
+    taken_at: datetime
+
+
 class Keyring(Protocol):
     """The signers of our own organs."""
 
@@ -183,6 +192,14 @@ class Store(Protocol):
     @property
     def witnesses(self) -> Witnesses:
         """What was said of journals."""
+        ...
+
+    def directory_taken(self) -> Taken | None:
+        """The newest signed directory that was served, None if none was."""
+        ...
+
+    async def take_directory(self, number: int, sha256: str, now: datetime) -> bool:
+        """Note that a signed directory is served; False if that was known."""
         ...
 
     # -- outgoing ---------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """The directory of organs (danh mục cơ quan): who is who, which node serves whom, and whose
 certificate speaks for whom. One TOML file:
 
+    number = 7                      # one more with each change, for `authority`
+
     [organs."H01"]
     name = "UBND tỉnh An Giang"
     node = "H01"
@@ -47,7 +49,7 @@ class TomlDirectory:
 
     Args:
         file: the parsed file.
-        sha256: hex digest of its bytes, journalled at every load.
+        sha256: hex digest of its bytes.
 
     Raises:
         FileError: every problem of the file.
@@ -56,6 +58,7 @@ class TomlDirectory:
     def __init__(self, file: TomlFile, sha256: str) -> None:
         self.sha256 = sha256
         top = file.section()
+        self.number = top.whole("number", 0, 1, 2**53) if top.has("number") else None
         organs, closed = top.section("organs"), top.section("closed")
         self._organs = {name: _organ(name, organs.section(name)) for name in organs.names}
         self._closed = {name: _closed(name, closed.section(name)) for name in closed.names}

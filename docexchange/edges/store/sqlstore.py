@@ -69,6 +69,7 @@ from ...core.model import (
     TimeTaken,
 )
 from ...core.pacing import Turn
+from ...core.ports import Taken
 from ...core.recalls import Recall
 from ...core.schedule import Lane
 from ...core.searching import Hit, Search
@@ -79,6 +80,7 @@ from . import (
     blobs,
     damage,
     deliveries,
+    directories,
     erasing,
     evidence,
     figures,
@@ -242,6 +244,14 @@ class SqlStore:
         if isinstance(submission.data, bytes):
             self._fresh.add(submission.sha256, submission.data)
         return submitted
+
+    def directory_taken(self) -> Taken | None:
+        return directories.last(self._reader)
+
+    async def take_directory(self, number: int, sha256: str, now: datetime) -> bool:
+        return await self._finish(
+            "take_directory", lambda work: directories.take(work, number, sha256, now)
+        )
 
     def find_submission(
         self, origin: Origin | None, identity: tuple[str, str, int] | None, content_sha256: str

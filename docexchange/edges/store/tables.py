@@ -19,6 +19,7 @@
     search_sent, search_received     words of documents (FTS5), made by `SEARCHES`
     legal_holds, purged              what a person keeps from being purged; what was purged
     journal_tree                     how far the journal was read for our receipts
+    directories                      signed directories of organs that were served
     witnesses                        what others said in receipts of their journals
     journal                          append-only, hash-chained
 
@@ -629,6 +630,15 @@ journal_tree = Table(
     _text("head"),
     Column("frontier", LargeBinary, nullable=False),  # of the tree at that length, to go on from
     _int("at"),
+)
+
+# Signed directories that were served; none that is older may be again.
+directories = Table(
+    "directories",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("sha256"),
+    _int("taken_at"),
 )
 
 witnesses = Table(
