@@ -64,7 +64,7 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
         *("hold_destination", "release_destination", "retry_destination"),
     ),
     "keeper": ("sweep", "sweep_orphans", "expire_signings", "note", "index", "keep_tree"),
-    "directory": ("take_directory",),
+    "node": ("take_directory", "tell_health"),
 }
 LANES = tuple(lane.value for lane in Lane)
 SUBMISSIONS = ("document", "part", "status", "recall")

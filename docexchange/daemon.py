@@ -37,6 +37,7 @@ from .compose import (
 from .config import Config
 from .core.admission import Level
 from .core.errors import Deferred, StoreUnavailable
+from .core.health import Health
 from .core.ports import Broker, Clock, Incoming, MailroomBroker, MailroomIncoming
 from .core.schedule import Lane
 from .core.world import World
@@ -47,6 +48,7 @@ from .edges.mailroom import Mailrooms
 from .edges.store import SqlStore
 from .edges.supervisor import Pulse, Supervisor
 from .flow import door, echo, inbox, keeper, mailroom
+from .flow.announcing import Announcer
 from .flow.echo import Echo
 from .flow.outbox import Sender
 from .flow.parts import LargePorter
@@ -82,7 +84,10 @@ class Daemon:
         outstanding = self.config.axis.outstanding_confirms
         config = self.config
         organs = {vhost: config.organs_of(vhost) for vhost in config.vhosts()}
-        self.door = door.Door(config.backpressure, organs, look(config, self.store))
+        seen = look(config, self.store)
+        self.door = door.Door(config.backpressure, organs, seen)
+        health = Health(self.door.level, seen.disk.free)
+        self.announcer = Announcer(self.store, config.vhosts(), health)
         self.broker: Broker = self.axis
         self.desks: MailroomBroker | None = self.mailrooms
         if self.config.crash_points:
@@ -288,10 +293,12 @@ class Daemon:
             await self.store.note("room", self.config.node, self.clock.now(), **facts)
         except StoreUnavailable as why:
             log.error("not_journalled", event_name="room", why=str(why), **facts)
+        await self.announcer.room(level, free, self.clock.now())
 
     async def _listen(self) -> None:
         """Tell once that the axis carries nothing to us, and once that it does again."""
         told = False
+        await self.announcer.begin(self.clock.now())
         while True:
             await asyncio.sleep(POLL)
             trouble = self.axis.trouble
@@ -306,6 +313,7 @@ class Daemon:
                 )
             except StoreUnavailable as why:
                 log.error("not_journalled", event_name="axis", why=str(why))
+            await self.announcer.axis(trouble, self.clock.now())
 
     async def _echo(self, one: Echo) -> None:
         log.warning("echo_organ", organ=one.organ, variant=one.variant.value)

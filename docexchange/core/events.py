@@ -3,7 +3,7 @@
     accepted_reply, problem_reply            reply.*       answer to a submission or status report
     inbox_message                            document.*    the envelope itself, byte for byte
     transport_event, status_event,           event.*       CloudEvents 1.0, structured JSON
-    recall_event, signature_event
+    recall_event, signature_event, health_event
 
 An event carries the whole snapshot of the recipient that changed, counts of the document's other
 recipients per state, and a sequence number per document: a gap shows, and the next event heals it.
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .errors import SubmissionRefused
+from .health import Health
 from .model import MailroomMessage, Receipt, Submitted
 from .problems import PROBLEMS
 from .states import SigningState
@@ -29,6 +30,7 @@ TRANSPORT_EVENT = "vn.docexchange.document.transport.v1"
 STATUS_EVENT = "vn.docexchange.document.status.v1"
 RECALL_EVENT = "vn.docexchange.document.recall.v1"
 SIGNATURE_EVENT = "vn.docexchange.document.signature.v1"
+HEALTH_EVENT = "vn.docexchange.gateway.health.v1"
 CHANGES = {1: "recalls", 2: "updates", 3: "replaces"}
 HEADER_MAX = 1000  # characters of a header value: all headers share one AMQP frame of 128 KiB
 RETRY_AFTER_S = 30  # seconds a mailroom is asked to wait before it repeats a refused submission
@@ -364,6 +366,24 @@ def signature_event(
     return _event(SIGNATURE_EVENT, subject, data, vhost=vhost, source=source, at=at)
 
 
+def health_event(
+    health: Health, sequence: int, *, vhost: str, source: str, at: datetime
+) -> MailroomMessage:
+    """Tell a mailroom how the node is; `sequence` counts what this node told of it."""
+    node = source.rpartition("/")[2]
+    data = {
+        "node": node,
+        "sequence": sequence,
+        "good": health.good,
+        "room": health.room.name.lower(),
+        "free_bytes": health.free_bytes,
+        "axis": "up" if health.axis else "down",
+        "why": health.why,
+    }
+    names = (f"{node}-health-{sequence}", node, "gateway")
+    return _cloud_event(HEALTH_EVENT, names, data, vhost=vhost, source=source, at=at)
+
+
 def organ_token(organ: str) -> str:
     """OrganId as one word of a topic routing key: dots, which part words there, become dashes."""
     return organ.replace(".", "-")
@@ -416,19 +436,34 @@ def _event(
     kind: str, subject: Subject, data: Mapping[str, Any], *, vhost: str, source: str, at: datetime
 ) -> MailroomMessage:
     event_id = f"{subject.tracking_id}-{subject.sequence}"
+    names = (event_id, subject.tracking_id, organ_token(subject.organ))
+    return _cloud_event(kind, names, data, vhost=vhost, source=source, at=at)
+
+
+def _cloud_event(
+    kind: str,
+    names: tuple[str, str, str],
+    data: Mapping[str, Any],
+    *,
+    vhost: str,
+    source: str,
+    at: datetime,
+) -> MailroomMessage:
+    """An event; its names: id, subject, and the word of its routing key."""
+    event_id, subject, word = names
     body = {
         "specversion": "1.0",
         "id": event_id,
         "source": source,
         "type": kind,
-        "subject": subject.tracking_id,
+        "subject": subject,
         "time": rfc3339(at),
         "datacontenttype": "application/json",
         "data": data,
     }
     return MailroomMessage(
         vhost=vhost,
-        routing_key=f"event.{organ_token(subject.organ)}",
+        routing_key=f"event.{word}",
         message_id=event_id,
         type=kind,
         content_type="application/cloudevents+json",

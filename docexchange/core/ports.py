@@ -11,6 +11,7 @@ from envelopes.model import Stored
 from keys.certificates import Certificate
 from keys.signer import Signer
 
+from .health import Health
 from .model import (
     Acceptance,
     Arrival,
@@ -192,6 +193,14 @@ class Store(Protocol):
     @property
     def witnesses(self) -> Witnesses:
         """What was said of journals."""
+        ...
+
+    async def tell_health(self, told: Health, vhosts: Sequence[str], now: datetime) -> None:
+        """Put an event about the node into the tray of each mailroom."""
+        ...
+
+    def told_bad_health(self) -> bool:
+        """Whether the last that mailrooms were told was that something is wrong."""
         ...
 
     def directory_taken(self) -> Taken | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import sqlite3
 from collections.abc import AsyncIterator
@@ -176,8 +177,20 @@ async def test_e10_the_daemon_journals_the_trouble_and_its_end(
             await apply(empty_axis.admin_url(AXIS), axis_topology(ORGANS))
             while '"carries":true' not in axis_lines(store)[-1]:
                 await asyncio.sleep(0.1)
+            while handed_over(store)[-2:] != ["down", "up"]:
+                await asyncio.sleep(0.1)
     neighbour = axis_lines(configs["H05"].store)  # may have had a slow start
     assert not any("does not exist" in line for line in neighbour)
+
+
+def handed_over(store: Path) -> list[str]:
+    """What the mailroom was told of the axis, as far as the broker has it."""
+    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as reader:
+        rows = reader.execute(
+            "SELECT body FROM mailroom_messages WHERE sent_at IS NOT NULL"
+            " AND type = 'vn.docexchange.gateway.health.v1' ORDER BY id"
+        ).fetchall()
+    return [json.loads(body)["data"]["axis"] for (body,) in rows]
 
 
 def axis_lines(store: Path) -> list[str]:

@@ -30,6 +30,7 @@ from envelopes.model import Stored
 
 from ...core.admission import Work
 from ...core.errors import StoreError, StoreUnavailable
+from ...core.health import Health
 from ...core.model import (
     Acceptance,
     Arrival,
@@ -86,6 +87,7 @@ from . import (
     figures,
     forgetting,
     handover,
+    health,
     journal,
     lanes,
     openwork,
@@ -629,6 +631,14 @@ class SqlStore:
     async def note(self, event: str, ref: str, now: datetime, **facts: object) -> None:
         """Add a line about the node itself to the journal. Raises StoreError."""
         await self._writer.write("note", lambda work: work.note(event, ref, now, **facts))
+
+    async def tell_health(self, told: Health, vhosts: Sequence[str], now: datetime) -> None:
+        """Put an event about the node into the tray of each mailroom. Raises StoreError."""
+        await self._writer.write("tell_health", lambda work: health.tell(work, told, vhosts, now))
+
+    def told_bad_health(self) -> bool:
+        """Whether the last that mailrooms were told was that something is wrong."""
+        return health.told_bad(self._reader)
 
     # -- views ------------------------------------------------------------------------------
     def document(self, ref: str) -> DocumentView:
