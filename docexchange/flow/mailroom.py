@@ -14,12 +14,14 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from envelopes import edxml
 from envelopes.errors import Malformed
 from envelopes.model import Document
+from envelopes.pack_file import Opener
 from envelopes.secrecy import hints
 
 from ..core.errors import (
@@ -226,14 +228,17 @@ async def _take_json(errand: Errand) -> None:
     if earlier is not None:
         await world.store.reply(errand.reply(earlier), errand.now)
         return
-    check_size(asked.size * 4 // 3, limit)
+    size = asked.size * 4 // 3
+    check_size(size, world.limits.large_bytes if asked.parts else limit)
     if asked.parts:
         await errand.counter.parts.earlier()
         submission.check_parts(asked, world.store.uploads(vhost, asked.parts))
-    parts = await uploads.read(vhost, asked.parts, world.store)
-    submission.check_parts(asked, parts)  # without those that are damaged on disk
-    heavy = asked.size > JSON_ASIDE
-    document = await aside(heavy, submission.assemble, asked, _names(world), parts)
+    contents: list[Opener] = []
+    if asked.parts and size > limit:
+        document = await _outline(asked, vhost, world)
+        contents = [partial(uploads.joined, one.parts, world.store) for one in asked.in_parts]
+    else:
+        document = await _assemble(asked, vhost, world)
     try:
         _log_hints(document)
         if asked.change is not None:
@@ -245,10 +250,32 @@ async def _take_json(errand: Errand) -> None:
             origin=errand.origin,
             reply=errand.reply,
             content_sha256=asked.content_sha256,
+            contents=contents,
         )
     except SubmissionRefused as refused:
         raise submission.placed(refused) from refused
     await world.store.drop_uploads(vhost, asked.parts)
+
+
+async def _assemble(asked: submission.Asked, vhost: str, world: World) -> Document:
+    """The document in memory, with all that was sent ahead."""
+    parts = await uploads.read(vhost, asked.parts, world.store)
+    submission.check_parts(asked, parts)  # without those that are damaged on disk
+    heavy = asked.size > JSON_ASIDE
+    return await aside(heavy, submission.assemble, asked, _names(world), parts)
+
+
+async def _outline(asked: submission.Asked, vhost: str, world: World) -> Document:
+    """The document whose parts stay in the store, since together they are too large for memory."""
+    found = {
+        one.pointer: measured
+        for one in asked.in_parts
+        if (measured := await uploads.measure(vhost, one.parts, world.store)) is not None
+    }
+    if len(found) < len(asked.in_parts):  # some were damaged, and are forgotten
+        submission.check_parts(asked, world.store.uploads(vhost, asked.parts))
+    submission.check_whole(asked, found)
+    return submission.outline(asked, _names(world))
 
 
 def _names(world: World) -> Callable[[str], str]:

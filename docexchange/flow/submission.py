@@ -24,7 +24,7 @@ from typing import Any
 import pybase64
 
 from envelopes.codes import document_types
-from envelopes.model import Attachment, Document, ResponseFor, Signatory, Texts
+from envelopes.model import Attachment, Document, ResponseFor, Signatory, Stored, Texts
 from envelopes.pack import new_document
 
 from ..core.errors import SubmissionRefused
@@ -110,6 +110,11 @@ class Asked:
         return sum(one.size for one in self.files)
 
     @property
+    def in_parts(self) -> tuple[File, ...]:
+        """The files that were sent ahead."""
+        return tuple(one for one in self.files if one.parts)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Digests of all parts that it is made of, each once."""
         return tuple(dict.fromkeys(part for one in self.files for part in one.parts))
@@ -155,6 +160,35 @@ def check_parts(asked: Asked, here: Collection[str]) -> None:
         raise _refused("E-PRT-001", missing)
 
 
+def check_whole(asked: Asked, found: Mapping[str, tuple[int, str]]) -> None:
+    """Refuse a submission whose parts are together not what it says.
+
+    Args:
+        asked: what was read.
+        found: size and SHA-256 of each file that was sent in parts, by its pointer.
+
+    Raises:
+        SubmissionRefused: E-FMT-009.
+    """
+    wrong = [
+        fault
+        for one in asked.files
+        if one.pointer in found
+        for fault in _differing(one, *found[one.pointer])
+    ]
+    if wrong:
+        raise _refused("E-FMT-009", wrong)
+
+
+def outline(asked: Asked, names: Callable[[str], str]) -> Document:
+    """Make a large document: files that were sent in parts stay where they are."""
+    files = [
+        (one.name, Stored(one.size, one.sha256) if one.parts else one.content)
+        for one in asked.files
+    ]
+    return _made(asked, names, files)
+
+
 def assemble(asked: Asked, names: Callable[[str], str], parts: Mapping[str, bytes]) -> Document:
     """Make the document.
 
@@ -173,9 +207,14 @@ def assemble(asked: Asked, names: Callable[[str], str], parts: Mapping[str, byte
     wrong = [fault for one in whole if one.parts for fault in _disagreeing(one)]
     if wrong:
         raise _refused("E-FMT-009", wrong)
+    return _made(asked, names, [(one.name, one.content) for one in whole])
+
+
+def _made(
+    asked: Asked, names: Callable[[str], str], files: Sequence[tuple[str, bytes | Stored]]
+) -> Document:
     facts = dict(asked.facts)
     to = {organ: names(organ) for organ in facts.pop("to")}
-    files = [(one.name, one.content) for one in whole]
     made = new_document(to=to, files=files, sender_name=names(asked.organ_from), **facts)
     described = tuple(map(_described, made.attachments, asked.files))
     manifest = tuple(
@@ -326,10 +365,13 @@ def _decoded(form: Form) -> bytes:
 
 def _disagreeing(one: File) -> Faults:
     """Where a content is not what was said of it."""
+    return _differing(one, len(one.content), hashlib.sha256(one.content).hexdigest())
+
+
+def _differing(one: File, size: int, found: str) -> Faults:
     faults: Faults = []
-    if len(one.content) != one.size:
-        faults.append((f"{one.pointer}/size", f"{one.size:,} != {len(one.content):,} byte"))
-    found = hashlib.sha256(one.content).hexdigest()
+    if size != one.size:
+        faults.append((f"{one.pointer}/size", f"{one.size:,} != {size:,} byte"))
     if found != one.sha256:
         faults.append((f"{one.pointer}/sha256", f"nội dung là / the content is {found}"))
     return faults

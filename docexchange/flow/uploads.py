@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Iterator
+import io
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
@@ -23,6 +25,9 @@ from ..core.ports import MailroomIncoming, Store
 from ..core.problems import PROBLEMS
 from ..core.world import World
 from .offload import DIGEST_BYTES, aside
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 log = structlog.get_logger()
 
@@ -87,6 +92,79 @@ async def read(vhost: str, digests: Collection[str], store: Store) -> dict[str, 
             log.error("damaged", vhost=vhost, part=digest, why=str(damaged))
             await store.drop_uploads(vhost, [digest])
     return found
+
+
+class Joined(io.RawIOBase):
+    """Parts one after the other as one file; at most one of them is in memory.
+
+    Args:
+        parts: SHA-256 of each, in order.
+        store: where they are kept.
+    """
+
+    def __init__(self, parts: Sequence[str], store: Store) -> None:
+        super().__init__()
+        self._parts, self._store = parts, store
+        self._begin()
+
+    def _begin(self) -> None:
+        self._waiting, self._part, self._at = iter(self._parts), memoryview(b""), 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True: to its beginning."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to the beginning, or stay. Raises UnsupportedOperation: anywhere else."""
+        if (offset, whence) == (0, io.SEEK_SET):
+            self._begin()
+        elif (offset, whence) != (0, io.SEEK_CUR):
+            raise io.UnsupportedOperation("parts are read from their beginning")
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Some bytes; 0 at the end. Raises StoreError, NotFound: a part cannot be read."""
+        while not self._part:
+            digest = next(self._waiting, None)
+            if digest is None:
+                return 0
+            self._part = memoryview(self._store.blob(digest))
+        view = memoryview(buffer).cast("B")
+        count = min(len(view), len(self._part))
+        view[:count] = self._part[:count]
+        self._part = self._part[count:]
+        self._at += count
+        return count
+
+
+def joined(parts: Sequence[str], store: Store) -> BinaryIO:
+    """The file that parts make together, open for reading."""
+    return io.BufferedReader(Joined(parts, store))
+
+
+async def measure(vhost: str, parts: Sequence[str], store: Store) -> tuple[int, str] | None:
+    """Size and SHA-256 of what parts make together; None when one is damaged on disk. Then it is
+    forgotten, as by `read`. Raises StoreError."""
+    try:
+        return await asyncio.to_thread(_measured, parts, store)
+    except (ContentDamaged, NotFound) as damaged:
+        log.error("damaged", vhost=vhost, why=str(damaged))
+        for digest in dict.fromkeys(parts):
+            await read(vhost, [digest], store)
+        return None
+
+
+def _measured(parts: Sequence[str], store: Store) -> tuple[int, str]:
+    size, state = 0, hashlib.sha256()
+    for digest in parts:
+        part = store.blob(digest)
+        size += len(part)
+        state.update(part)
+    return size, state.hexdigest()
 
 
 def _sha256(data: bytes) -> str:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 
 from docexchange.core.errors import SubmissionRefused
 from docexchange.core.policy import Limits
-from docexchange.flow import mailroom, submission
+from docexchange.core.ports import Store
+from docexchange.flow import mailroom, submission, uploads
 from envelopes import edxml
 from envelopes.model import Document
+from envelopes.report import Indication
+from envelopes.verify import verify
+from keys.remote import load_remote_key
 from tests.docexchange.flow.test_mailroom import Message, take
+from tests.pki import P256
 from tests.theatre import Node, Theatre, flip
 
 PDF = b"%PDF-1.7 " + bytes(range(256))
@@ -387,8 +394,99 @@ async def test_a_document_waits_for_parts_that_came_before_it(theatre: Theatre, 
 async def test_a_document_too_large_is_refused_before_its_parts(
     theatre: Theatre, node: Node
 ) -> None:
-    asked = in_parts([PDF], size=7_000_000)
+    asked = in_parts([PDF], size=2**30)
     assert (await take(theatre, message(asked)))["code"] == "E-SIZ-001"
+
+
+SMALL = Limits(envelope_bytes=20_000)  # so that a few kilobytes are large
+
+
+@pytest.fixture
+def small(node: Node) -> Node:
+    node.world = replace(node.world, limits=SMALL)
+    return node
+
+
+LARGE = [bytes([n]) * 9_000 for n in (1, 2, 1)]
+
+
+async def test_parts_that_make_a_large_document_stay_in_the_store(
+    theatre: Theatre, small: Node
+) -> None:
+    await bring(theatre, *map(part, LARGE))
+    asked = in_parts(LARGE)
+    asked["attachments"].append({"name": "b.txt", "base64": base64.b64encode(b"b").decode()})
+    with patch.object(submission, "assemble", side_effect=AssertionError("in memory")):
+        reply = await take(theatre, message(asked))
+    assert reply["status"] == "accepted"
+    document = sent(small, reply["tracking_id"])
+    assert [(one.name, one.content) for one in document.attachments] == [
+        ("qd98.pdf", b"".join(LARGE)),
+        ("b.txt", b"b"),
+    ]
+    view = small.store.document(reply["tracking_id"])
+    report = verify(small.store.blob(view.sha256), trust=P256.trust, at=theatre.clock.now())
+    assert report.indication is Indication.PASSED
+    assert small.store.uploads("mr-H05", [sha(one) for one in LARGE]) == {}
+    again = await take(theatre, message(asked))
+    assert (again["duplicate"], again["tracking_id"]) == (True, reply["tracking_id"])
+
+
+async def test_a_large_document_of_a_mailroom_arrives_at_another(
+    theatre: Theatre, small: Node
+) -> None:
+    await bring(theatre, *map(part, LARGE))
+    reply = await take(theatre, message(in_parts(LARGE)))
+    await theatre.settle(turns=8)
+    receiver = theatre.nodes["H01"]
+    [arrival] = receiver.store.arrivals()
+    assert arrival.sha256 == small.store.document(reply["tracking_id"]).sha256
+    document, _ = edxml.read(receiver.store.blob(arrival.sha256))
+    assert isinstance(document, Document)
+    assert document.attachments[0].content == b"".join(LARGE)
+
+
+async def test_large_parts_that_do_not_make_the_content(theatre: Theatre, small: Node) -> None:
+    await bring(theatre, *map(part, LARGE))
+    for number, change in enumerate(({"sha256": sha(b"x")}, {"size": 27_001})):
+        reply = await take(theatre, message(in_parts(LARGE, **change), f"m-{number}"))
+        place = f"/attachments/0/{next(iter(change))}"
+        assert (reply["code"], reply["errors"][0]["pointer"]) == ("E-FMT-009", place)
+    assert (await take(theatre, message(in_parts(LARGE), "m-9")))["status"] == "accepted"
+
+
+async def test_a_damaged_part_of_a_large_document_is_asked_for(
+    theatre: Theatre, small: Node
+) -> None:
+    await bring(theatre, *map(part, LARGE))
+    flip(small, sha(LARGE[1]))
+    reply = await take(theatre, message(in_parts(LARGE)))
+    assert (reply["code"], reply["retryable"]) == ("E-PRT-001", True)
+    assert [one["detail"] for one in reply["errors"]] == [sha(LARGE[1])]
+    await bring(theatre, part(LARGE[1]))
+    assert (await take(theatre, message(in_parts(LARGE))))["status"] == "accepted"
+
+
+async def test_a_large_document_is_not_signed_elsewhere(theatre: Theatre, small: Node) -> None:
+    remote = load_remote_key(P256.chain_pem("H05"))
+    small.world = replace(small.world, remote={"H05": remote})
+    await bring(theatre, *map(part, LARGE))
+    assert (await take(theatre, message(in_parts(LARGE))))["code"] == "E-SIZ-001"
+
+
+def test_parts_read_as_one_file(node: Node) -> None:
+    class Blobs:
+        def blob(self, digest: str) -> bytes:
+            return {"a": b"", "b": b"12345", "c": b"6"}[digest]
+
+    with uploads.joined(["a", "b", "a", "c"], cast("Store", Blobs())) as file:
+        assert file.read(2) == b"12"
+        assert file.read() == b"3456"
+        assert (file.read(), file.tell()) == (b"", 6)
+        file.seek(0)
+        assert file.read() == b"123456"
+        with pytest.raises(OSError, match="from their beginning"):
+            file.seek(-1, io.SEEK_END)
 
 
 def test_every_place_of_the_table_is_one_of_the_json() -> None:
