@@ -296,23 +296,32 @@ class Daemon:
         await self.announcer.room(level, free, self.clock.now())
 
     async def _listen(self) -> None:
-        """Tell once that the axis carries nothing to us, and once that it does again."""
-        told = False
+        """Tell once that the axis, or a mailroom, carries nothing to us, and once that it does
+        again."""
+        told: set[str] = set()
         await self.announcer.begin(self.clock.now())
         while True:
             await asyncio.sleep(POLL)
-            trouble = self.axis.trouble
-            if bool(trouble) == told:
-                continue
-            told = bool(trouble)
-            tell = log.error if told else log.info
-            tell("axis", carries=not told, why=trouble)
-            try:
-                await self.store.note(
-                    "axis", self.config.node, self.clock.now(), carries=not told, why=trouble
-                )
-            except StoreUnavailable as why:
-                log.error("not_journalled", event_name="axis", why=str(why))
+            troubles = self._troubles()
+            for place in sorted(told ^ troubles.keys()):
+                await self._tell_carries(place, troubles.get(place, ""))
+            told = set(troubles)
+
+    def _troubles(self) -> dict[str, str]:
+        """What carries nothing, with the reason: "" is the axis, else a mailroom's vhost."""
+        troubles = dict(self.mailrooms.trouble) if self.mailrooms is not None else {}
+        return {"": self.axis.trouble, **troubles} if self.axis.trouble else troubles
+
+    async def _tell_carries(self, vhost: str, trouble: str) -> None:
+        """Log and journal that the axis ("") or a mailroom's vhost carries again, or not."""
+        event, ref = ("mailroom", vhost) if vhost else ("axis", self.config.node)
+        tell = log.error if trouble else log.info
+        tell(event, ref=ref, carries=not trouble, why=trouble)
+        try:
+            await self.store.note(event, ref, self.clock.now(), carries=not trouble, why=trouble)
+        except StoreUnavailable as why:
+            log.error("not_journalled", event_name=event, why=str(why))
+        if not vhost:
             await self.announcer.axis(trouble, self.clock.now())
 
     async def _echo(self, one: Echo) -> None:

@@ -49,6 +49,7 @@ def run(
     from .. import log
     from ..core.errors import StoreError
     from ..edges.heartbeat import LaneStuck
+    from ..edges.watch import ConsumerStuck
 
     config = session.load_config()
     echoes = tuple(_echo(text, config) for text in echo or ())
@@ -62,6 +63,9 @@ def run(
         code = Exit.UNAVAILABLE
     except* LaneStuck as group:
         structlog.get_logger().error("axis_stuck", why=[str(one) for one in _leaves(group)])
+        code = Exit.UNAVAILABLE
+    except* ConsumerStuck as group:
+        structlog.get_logger().error("mailroom_stuck", why=[str(one) for one in _leaves(group)])
         code = Exit.UNAVAILABLE
     return code
 

@@ -1,14 +1,15 @@
 """The mailrooms (văn thư) over AMQP: submissions and status reports in; replies, inbox, events out.
 
 One vhost per mailroom, two connections each. Exchange, queue and property names are the contract
-with the integrator. Owns which message of the broker is which `MailroomIncoming`.
+with the integrator. Owns which message of the broker is which `MailroomIncoming`. That submissions
+still come to us is `watch`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aiormq.abc import DeliveredMessage
@@ -19,8 +20,10 @@ from ..core.errors import Deferred, DeliveryRefused, Misuse
 from ..core.model import MailroomMessage
 from ..core.names import DELIVER_EXCHANGE, SUBMIT_QUEUE
 from .consumer import Ack, Consumer
-from .link import LONGEST_WAIT, Link, login
+from .heartbeat import Pace
+from .link import LONGEST_WAIT, Link, Session, login
 from .publisher import Publisher
+from .watch import PACE, QueueWatch
 
 PREFETCH = 8  # submissions in hand per mailroom: at 8 MiB each 64 MiB
 OUTSTANDING = 32  # publishes per mailroom that wait for their confirm
@@ -60,6 +63,7 @@ class Mailrooms:
         vhosts: one per mailroom.
         rng: jitter of the reconnecting.
         longest: most seconds between two attempts to connect.
+        pace: of the looks at the submissions.
     """
 
     def __init__(
@@ -69,21 +73,31 @@ class Mailrooms:
         *,
         rng: random.Random,
         longest: float = LONGEST_WAIT,
+        pace: Pace | None = None,
     ) -> None:
+        clock = asyncio.get_running_loop().time
         self._arrived: asyncio.Queue[Submitted] = asyncio.Queue()
         self._publishers: dict[str, Publisher] = {}
         self._links: list[Link] = []
+        self._takes: dict[str, tuple[Link, QueueWatch]] = {}
         for vhost in vhosts:
             publisher = Publisher(
                 login(url), rng, outstanding=OUTSTANDING, large_at_once=OUTSTANDING
             )
             consumer = Consumer(SUBMIT_QUEUE, PREFETCH, self._taker(vhost))
+            watch = QueueWatch(
+                SUBMIT_QUEUE, vhost, _fullness(consumer), clock=clock, pace=pace or PACE
+            )
             self._publishers[vhost] = publisher
             address = vhost_url(url, vhost)
+            take = Link(
+                address, f"{vhost} submit", _both(consumer, watch), rng=rng, longest=longest
+            )
             self._links += [
                 Link(address, f"{vhost} deliver", publisher.open, rng=rng, longest=longest),
-                Link(address, f"{vhost} submit", consumer.open, rng=rng, longest=longest),
+                take,
             ]
+            self._takes[vhost] = take, watch
 
     async def run(self) -> None:
         """Keep all connections up until cancelled; then the last acks are written.
@@ -99,6 +113,15 @@ class Mailrooms:
         """Wait until all connections are up."""
         for link in self._links:
             await link.up.wait()
+
+    @property
+    def trouble(self) -> dict[str, str]:
+        """Vhosts from which no submission could come for too long, with the reason."""
+        return {
+            vhost: (link.why if not link.up.is_set() else watch.why) or "no answer"
+            for vhost, (link, watch) in self._takes.items()
+            if watch.silent
+        }
 
     async def publish(self, message: MailroomMessage) -> None:
         """See `core.ports.MailroomBroker.publish`. Messages published one after the other reach
@@ -134,6 +157,7 @@ class Mailrooms:
     def _taker(self, vhost: str) -> Callable[[DeliveredMessage, Ack], None]:
         def take(message: DeliveredMessage, ack: Ack) -> None:
             properties = message.header.properties
+            self._takes[vhost][1].heard()
             self._arrived.put_nowait(
                 Submitted(
                     vhost=vhost,
@@ -149,3 +173,19 @@ class Mailrooms:
             )
 
         return take
+
+
+def _fullness(consumer: Consumer) -> Callable[[], bool]:
+    return lambda: consumer.full
+
+
+def _both(consumer: Consumer, watch: QueueWatch) -> Callable[[Session], Awaitable[None]]:
+    async def opened(session: Session) -> None:
+        await consumer.open(session)
+        session.work(watch.keep(session), _nothing)
+
+    return opened
+
+
+async def _nothing() -> None:
+    """A watch says no farewell."""

@@ -244,6 +244,7 @@ ROWS: dict[str, tuple[str, list[str]]] = {
             f"{L}/test_heartbeat.py::test_e10_a_consumer",
             f"{L}/test_heartbeat.py::test_e10_a_black_hole",
             f"{L}/test_heartbeat.py::test_e10_the_daemon",
+            f"{L}/test_mailroom.py::test_e10_",
             f"{L}/test_topology.py::test_another_argument_is_named",
         ],
     ),

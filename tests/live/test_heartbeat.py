@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 import structlog
 
-from docexchange.core.names import AXIS_EXCHANGE, queue_name, routing_key
+from docexchange.core.names import AXIS_EXCHANGE, SUBMIT_QUEUE, queue_name, routing_key
 from docexchange.core.schedule import Lane
 from docexchange.demo.rabbitmq import Node
 from docexchange.edges.axis import Axis
 from docexchange.edges.heartbeat import LaneStuck, Pace
 from docexchange.edges.link import Session, connect
-from docexchange.edges.topology import apply, axis_topology
+from docexchange.edges.topology import apply, axis_topology, mailroom_topology
 from tests.live.rig import AXIS, ORGANS, RESTART, SOON, exchange, node_url
 from tests.torture.proxy import Fault, Proxy
 
@@ -109,13 +109,13 @@ async def test_e10_a_binding_that_was_taken_away_is_told(empty_axis: Node) -> No
 async def test_e10_a_consumer_that_the_broker_lost_is_replaced(empty_axis: Node) -> None:
     """The connection stands, the broker says nothing, nothing comes."""
     sessions: list[Session] = []
-    with structlog.testing.capture_logs() as told:
+    with structlog.testing.capture_logs() as logged:
         async with beating(node_url(empty_axis, "H13"), sessions) as axis:
             channels = sessions[0]._connection.channels
             lost = next(one for one in channels.values() if one is not None and one.consumers)
             await lost.basic_cancel(next(iter(lost.consumers)))
             async with asyncio.timeout(SOON):
-                while not any("did not come back" in line.get("why", "") for line in told):
+                while not any("did not come back" in line.get("why", "") for line in logged):
                     await asyncio.sleep(0.02)
             await until_calm(axis)
     assert len(sessions) > 1
@@ -183,6 +183,30 @@ async def test_e10_the_daemon_journals_the_trouble_and_its_end(
     assert not any("does not exist" in line for line in neighbour)
 
 
+async def test_e10_the_daemon_journals_a_mailroom_that_it_cannot_hear(
+    empty_axis: Node,
+    empty_mailrooms: Node,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its vhost, and no other's; over when topology was applied, without a restart."""
+    monkeypatch.setattr("docexchange.edges.mailroom.PACE", QUICK)
+    async with exchange(tmp_path, empty_axis) as configs:
+        admin = await connect(empty_mailrooms.admin_url("mr-H13"))
+        channel = await admin.channel(confirms=False)
+        await channel.queue_delete(SUBMIT_QUEUE)
+        await admin.close()
+        store = configs["H13"].store
+        async with asyncio.timeout(RESTART):
+            while not any("mr.submit.q does not exist" in line for line in told(store)):
+                await asyncio.sleep(0.1)
+            await apply(empty_mailrooms.admin_url("mr-H13"), mailroom_topology())
+            while '"carries":true' not in told(store)[-1]:
+                await asyncio.sleep(0.1)
+    assert all('"ref":"mr-H13"' in line for line in told(store))
+    assert not any("does not exist" in line for line in told(configs["H05"].store))
+
+
 def handed_over(store: Path) -> list[str]:
     """What the mailroom was told of the axis, as far as the broker has it."""
     with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as reader:
@@ -195,6 +219,11 @@ def handed_over(store: Path) -> list[str]:
 
 def axis_lines(store: Path) -> list[str]:
     """What the journal says of the axis."""
+    return told(store, "axis")
+
+
+def told(store: Path, event: str = "mailroom") -> list[str]:
+    """What the journal says of the mailrooms, or of something else."""
     with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as reader:
         rows = reader.execute("SELECT line FROM journal ORDER BY number").fetchall()
-    return [line for (line,) in rows if '"event":"axis"' in line]
+    return [line for (line,) in rows if f'"event":"{event}"' in line]

@@ -9,20 +9,38 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 import pytest
+import structlog
 
 from docexchange.core.errors import Deferred, Misuse
 from docexchange.core.model import MailroomMessage
 from docexchange.demo.rabbitmq import Node
+from docexchange.edges.heartbeat import Pace
+from docexchange.edges.link import Session, connect
 from docexchange.edges.mailroom import Mailrooms
-from tests.live.rig import MAX_MESSAGE, ORGANS, PASSWORD, SOON, mailroom_url
+from docexchange.edges.topology import apply, mailroom_topology
+from tests.live.rig import MAX_MESSAGE, ORGANS, PASSWORD, RESTART, SOON, mailroom_url
 
 pytestmark = [pytest.mark.live, pytest.mark.off_contract]  # the wire alone: bodies mean nothing
 
 
+QUICK = Pace(every=0.2, silent=2.0, longest=5.0, told=1.0, sessions=1000)  # of the looks, in s
+
+
 @asynccontextmanager
-async def mailrooms_of(rabbit: Node, node: str) -> AsyncIterator[Mailrooms]:
+async def mailrooms_of(
+    rabbit: Node, node: str, pace: Pace | None = None, taking: list[Session] | None = None
+) -> AsyncIterator[Mailrooms]:
+    """`taking` gets the sessions on which submissions come."""
     url = rabbit.url(f"node-{node}", PASSWORD, "")
-    mailrooms = Mailrooms(url, [f"mr-{node}"], rng=random.Random(node), longest=1.0)
+    mailrooms = Mailrooms(url, [f"mr-{node}"], rng=random.Random(node), longest=1.0, pace=pace)
+    link, sessions = mailrooms._takes[f"mr-{node}"][0], [] if taking is None else taking
+    opened = link._opened
+
+    async def noted(session: Session) -> None:
+        sessions.append(session)
+        await opened(session)
+
+    link._opened = noted
     run = asyncio.create_task(mailrooms.run())
     try:
         async with asyncio.timeout(SOON):
@@ -168,3 +186,67 @@ async def test_a_node_serves_only_the_mailrooms_of_its_rights(empty_mailrooms: N
     run.cancel()
     await asyncio.wait([run])
     assert run.cancelled()
+
+
+async def test_e10_submissions_come_again_after_their_queue_was_deleted_and_made_anew(
+    empty_mailrooms: Node,
+) -> None:
+    """Told as long as the queue is away; nobody restarts anything."""
+    async with mailrooms_of(empty_mailrooms, "H05", QUICK) as ours:
+        admin = await connect(empty_mailrooms.admin_url("mr-H05"))
+        channel = await admin.channel(confirms=False)
+        await channel.queue_delete("mr.submit.q")
+        async with asyncio.timeout(SOON):
+            while "mr.submit.q does not exist" not in ours.trouble.get("mr-H05", ""):
+                await asyncio.sleep(0.02)
+        await admin.close()
+        await apply(empty_mailrooms.admin_url("mr-H05"), mailroom_topology())
+        async with asyncio.timeout(RESTART):
+            await ours.ready()
+            while ours.trouble:
+                await asyncio.sleep(0.02)
+        async with clerk_of(empty_mailrooms, "H05") as clerk:
+            await submit(clerk, "submit.document", message_id="m-after")
+        async with asyncio.timeout(SOON):
+            assert (await ours.receive()).message_id == "m-after"
+
+
+async def test_e10_submissions_come_again_after_the_broker_lost_our_consumer(
+    empty_mailrooms: Node,
+) -> None:
+    """The connection stands, the queue stands, the broker says nothing, nothing comes."""
+    sessions: list[Session] = []
+    async with mailrooms_of(empty_mailrooms, "H05", QUICK, sessions) as ours:
+        with structlog.testing.capture_logs() as told:
+            async with clerk_of(empty_mailrooms, "H05") as clerk:
+                await lose_consumer(sessions[0])
+                await submit(clerk, "submit.document", message_id="m-waits")
+                async with asyncio.timeout(SOON):
+                    assert (await ours.receive()).message_id == "m-waits"
+        assert any("the broker knows no consumer" in line.get("why", "") for line in told)
+
+
+async def test_e10_a_queue_that_another_empties_first_is_told_by_nothing(
+    empty_mailrooms: Node,
+) -> None:
+    """A second consumer beside ours, as while a node moves: ours is still known, nothing ends."""
+    sessions: list[Session] = []
+    async with mailrooms_of(empty_mailrooms, "H05", QUICK, sessions) as ours:
+        other = await connect(empty_mailrooms.admin_url("mr-H05"))
+        channel = await other.channel(confirms=False)
+
+        async def take(_message: object) -> None:
+            """And never ack."""
+
+        await channel.basic_consume("mr.submit.q", take, arguments={"x-priority": 10})
+        await asyncio.sleep(8 * QUICK.every)
+        assert (ours.trouble, len(sessions)) == ({}, 1)
+        await other.close()
+
+
+async def lose_consumer(session: Session) -> None:
+    """As if the broker had forgotten our consumer: cancelled past the edge that keeps it."""
+    for channel in session._connection.channels.values():
+        for tag in list(channel.consumers if channel is not None else ()):
+            assert channel is not None
+            await channel.basic_cancel(tag)

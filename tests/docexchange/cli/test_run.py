@@ -15,6 +15,7 @@ import pytest
 from docexchange.cli import run
 from docexchange.core.errors import StoreError
 from docexchange.edges.heartbeat import LaneStuck
+from docexchange.edges.watch import ConsumerStuck
 from tests.office import Office
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +55,11 @@ def _next(systemd: socket.socket) -> str:
 
 @pytest.mark.parametrize(
     ("why", "event"),
-    [(LaneStuck("lane urgent is silent"), "axis_stuck"), (StoreError("no space"), "store_failed")],
+    [
+        (LaneStuck("lane urgent is silent"), "axis_stuck"),
+        (ConsumerStuck("queue mr.submit.q of mr-H05"), "mailroom_stuck"),
+        (StoreError("no space"), "store_failed"),
+    ],
 )
 def test_what_a_new_process_may_cure_ends_with_69(
     office: Office, monkeypatch: pytest.MonkeyPatch, why: Exception, event: str
