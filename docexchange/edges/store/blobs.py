@@ -72,6 +72,9 @@ _DESTROYED = Query(
     .where(_b.c.id == bindparam("blob_id"))
     .values(complete=tables.number(tables.DESTROYED))
 )
+_FORGET_UPLOADS = Query(
+    delete(tables.uploads).where(tables.uploads.c.blob_id == bindparam("blob_id"))
+)
 _NEEDED = tuple(
     Query(statement.where(_b.c.id == bindparam("blob_id")).limit(1))
     for statement in (
@@ -257,8 +260,10 @@ def destroy(transaction: Transaction, sha256: str, ref: str, now: datetime) -> b
 
 
 def let_go(transaction: Transaction, number: int, sha256: str, ref: str, now: datetime) -> None:
-    """The same of a content that nobody needs: the caller has looked."""
+    """The same of a content that nobody needs: the caller has looked. A mailroom that uploaded
+    the same bytes as a part of an attachment is asked for them again."""
     connection = transaction.connection
+    connection.run(_FORGET_UPLOADS, blob_id=number)
     if not groups.is_many_rows(connection, number):
         connection.run(_DROP_PARTS, blob_id=number)
     connection.run(_DESTROYED, blob_id=number)

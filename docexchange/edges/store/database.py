@@ -151,6 +151,16 @@ class Connection:
             raise _store_error(error) from error
 
     @contextmanager
+    def links_checked_later(self) -> Iterator[None]:
+        """Inside a transaction: rows may link what is not there until the next row is written;
+        what is still missing at the COMMIT fails it."""
+        self.command("PRAGMA defer_foreign_keys = ON")
+        try:
+            yield
+        finally:
+            self.command("PRAGMA defer_foreign_keys = OFF")
+
+    @contextmanager
     def reading(self) -> Iterator[None]:
         """Several reads that see the same instant."""
         self.command("BEGIN")

@@ -26,7 +26,7 @@ from envelopes.model import Stored
 from ...core.errors import ContentDamaged, StoreError
 from ...core.model import InStore
 from . import gone, tables
-from .database import Connection, Query, adding, micros
+from .database import Connection, Query, Row, adding, micros
 from .transaction import Transaction
 
 if TYPE_CHECKING:
@@ -49,13 +49,31 @@ _RENAME = Query(
         complete=bindparam("complete"),
     )
 )
+# What follows a content to another number when it comes again after it was destroyed
+FOLLOWING: Final = (
+    tables.submissions.c.blob_id,
+    tables.signings.c.blob_id,
+    tables.arrivals.c.blob_id,
+    tables.receipts.c.blob_id,
+    tables.parked.c.blob_id,
+    tables.uploads.c.blob_id,
+    tables.stamps.c.blob_id,
+    tables.purged.c.blob_id,
+)
+# What does not: the rows of each, and what links by digest and so follows by itself
+LEFT_BEHIND: Final = (
+    tables.chunks.c.blob_id,
+    tables.part_groups.c.blob_id,
+    tables.kept.c.blob,
+    tables.mailroom_messages.c.blob,
+)
 _RELINK = tuple(
     Query(
-        update(table)
-        .where(table.c.blob_id == bindparam("blob_id"))
-        .values(blob_id=bindparam("content_id"))
+        update(column.table)
+        .where(column == bindparam("from_blob"))
+        .values({column.name: bindparam("content_id")})
     )
-    for table in (tables.submissions, tables.arrivals, tables.receipts)
+    for column in FOLLOWING
 )
 _LEAVE_GROUP = Query(delete(_g).where(_g.c.blob_id == bindparam("blob_id")))
 _ROWS = Query(
@@ -86,25 +104,40 @@ def adopt(transaction: Transaction, content: InStore, sha256: str) -> int:
     """Name content by its digest and make it readable; the number to link.
 
     When the same content is here already, that one is linked, and this one is left to be swept.
-    Whoever linked one that was destroyed links this one: it is sealed, whatever it links.
+    Whatever linked one that was destroyed links this one: a copy that was given back is sealed,
+    whatever it links.
     Parts that gathered to it are no group any more.
     """
     connection = transaction.connection
     known = connection.one(_FIND, sha256=sha256)
-    if known is not None and known["id"] != content.blob_id:
+    if known is None:
+        _name(connection, content, sha256)
+    elif known["id"] != content.blob_id:
         number: int = known["id"]
         if known["complete"] == tables.COMPLETE:
             return number
         if known["complete"] == tables.DESTROYED:
-            for relink in _RELINK:
-                connection.run(relink, blob_id=number, content_id=content.blob_id)
-        away = {"name": f"orphan {number}", "size": known["size"], "complete": 0}
-        connection.run(_RENAME, blob_id=number, **away)
-    if known is None or known["id"] != content.blob_id:
-        named = {"name": sha256, "size": content.size, "complete": 1}
-        connection.run(_RENAME, blob_id=content.blob_id, **named)
-        connection.run(_LEAVE_GROUP, blob_id=content.blob_id)
+            with connection.links_checked_later():  # for a moment nothing has this digest
+                _replace(connection, known, content, sha256)
+        else:
+            _replace(connection, known, content, sha256)
     return content.blob_id
+
+
+def _name(connection: Connection, content: InStore, sha256: str) -> None:
+    named = {"name": sha256, "size": content.size, "complete": tables.COMPLETE}
+    connection.run(_RENAME, blob_id=content.blob_id, **named)
+    connection.run(_LEAVE_GROUP, blob_id=content.blob_id)
+
+
+def _replace(connection: Connection, known: Row, content: InStore, sha256: str) -> None:
+    """Have the new copy instead of the old one, which is left to be swept."""
+    away = {"name": f"orphan {known['id']}", "size": known["size"], "complete": 0}
+    connection.run(_RENAME, blob_id=known["id"], **away)
+    _name(connection, content, sha256)
+    if known["complete"] == tables.DESTROYED:  # nothing links what was only begun
+        for relink in _RELINK:
+            connection.run(relink, from_blob=known["id"], content_id=content.blob_id)
 
 
 def head(connection: Connection, content: InStore, size: int) -> bytes:
