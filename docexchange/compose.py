@@ -113,6 +113,7 @@ def build_world(
         random=random.Random(),  # noqa: S311  # jitter, nothing secret
         schedule=config.retry,
         limits=config.limits,
+        giving_back=frozenset(name for name, one in config.organs.items() if one.gives_back),
         remote=load_remote(config.organs, clock.now()),
         trial=Trial(config.limits.trial_memory, config.limits.trial_cpu),
         pdfs=PdfRule(trust) if config.limits.require_pdf_signatures else None,

@@ -40,12 +40,15 @@ class OrganConfig:
         mailroom: vhost of its mailroom on mailroom.url, or "".
         document_chain: PEM file of the certificates that sign its documents when that key is
             elsewhere (documents = "remote"); None when the node signs them itself.
+        gives_back: whether the node agrees to a status 13 by itself (recalls = "agree"), or leaves
+            it to the mailroom where somebody may have read the document.
     """
 
     organ_id: str
     signer: KeySource
     mailroom: str = ""
     document_chain: Path | None = None
+    gives_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,8 @@ def _organs(section: Section, mailrooms: bool) -> Mapping[str, OrganConfig]:
             signer=_signer(table),
             mailroom=table.text("mailroom", form="A-Z a-z 0-9 . _ -", pattern=VHOST_FORM),
             document_chain=_document_chain(table),
+            gives_back=table.text("recalls", "mailroom", '"mailroom", "agree"', "mailroom|agree")
+            == "agree",
         )
         if table.has("mailroom") and not mailrooms:
             table.wrong(

@@ -47,6 +47,8 @@ chain = "keys/H05/chain.pem"    # certificates, PEM, the organ's own first, with
 # documents = "remote"
 # document_chain = "keys/H05/leader-chain.pem"   # certificates of the key that signs documents
 mailroom = "mr-H05"             # vhost of its mailroom on [mailroom] url; without: CLI only
+# recalls = "agree"             # a status 13: give back without asking the mailroom what is not
+                                # completed; "mailroom" (default) leaves it to the mailroom
 
 # Instead of key and pkcs12: a key on a token or HSM that speaks PKCS#11. chain above may then be
 # left out if the certificates are on the token. Needs: pip install 'docexchange[pkcs11]'

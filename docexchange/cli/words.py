@@ -107,6 +107,7 @@ _RECALLS: Mapping[str, tuple[str, str]] = {
     Recall.CANCELLED: ("chưa gửi lần nào: đã huỷ, không gửi", "never published: cancelled here"),
     Recall.AGREED: ("đã thu hồi (15)", "recalled (15)"),
     Recall.REFUSED: ("bên nhận từ chối thu hồi (16)", "the recipient refused the recall (16)"),
+    Recall.EXPIRED: ("văn bản không đến nơi, thu hồi hết hạn", "its document never came there"),
     Recall.TOO_LATE: ("thu hồi quá muộn: đã xử lý xong", "recalled too late: it was completed"),
 }
 _BUSINESS = (

@@ -489,7 +489,12 @@ class Store(Protocol):
     ) -> Acceptance | None:
         """Store a recall, its answer and the mailroom's event; when it was decided AGREED, what it
         recalls is sealed: its content is destroyed, and no mailroom gets it any more. None when the
-        document changed since `recall_standing`: nothing was stored, decide again."""
+        document changed since `recall_standing`: nothing was stored, decide again. REFUSED: too
+        many status 13 of its organ wait for documents already; that is journalled."""
+        ...
+
+    def recalls_overdue(self, now: datetime, limit: int) -> Sequence[OpenRecall]:
+        """Status 13 that waited too long for their document (`Arrival.waits_until`)."""
         ...
 
     def recalls_waiting(self, arrival: Arrival) -> Sequence[OpenRecall]:

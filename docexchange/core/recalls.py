@@ -24,10 +24,12 @@ from .states import StatusCode
 
 RECALL, UPDATE, REPLACE = 1, 2, 3  # BussinessDocType
 TOO_LATE_NOTE = "Quá muộn: văn bản đã xử lý xong"
+NEVER_CAME_NOTE = "Hết hạn: văn bản cần thu hồi không đến"
+WAITING_MAX = 1000  # status 13 of one organ that wait for a document: it cannot fill the store
 
 
 class Recall(StrEnum):
-    """Where a recall stands, at either side; the last four are ends."""
+    """Where a recall stands, at either side; all but the first two are ends."""
 
     WAITING = "waiting"  # receiver: its document is not here yet
     ASKED = "asked"  # an answer of the receiver is to come
@@ -35,6 +37,7 @@ class Recall(StrEnum):
     AGREED = "agreed"  # 15: the receiver's copy is unreadable
     REFUSED = "refused"  # 16
     TOO_LATE = "too_late"  # 16, since the document was processed (06)
+    EXPIRED = "expired"  # 16, since the document did not come while a status 13 waited for it
 
 
 ANSWERS = {
@@ -45,13 +48,14 @@ ANSWERS = {
 }
 
 
-def decide(code: str | None, *, read: bool, binding: bool) -> Recall:
+def decide(code: str | None, *, read: bool, binding: bool, agrees: bool = False) -> Recall:
     """Say what a node makes of a recall by itself.
 
     Args:
         code: present processing status of the document here; None when it is not here.
         read: somebody may have read it: handed over, or nobody hands over here.
         binding: a document recalls it, not a status 13.
+        agrees: the organ gives back what it has not completed without asking its mailroom.
     """
     if code is None:
         return Recall.WAITING
@@ -59,6 +63,8 @@ def decide(code: str | None, *, read: bool, binding: bool) -> Recall:
         return Recall.AGREED
     if code == StatusCode.COMPLETED:
         return Recall.TOO_LATE
+    if agrees:
+        return Recall.AGREED
     return Recall.ASKED if read or code != StatusCode.ARRIVED else Recall.AGREED
 
 
@@ -66,6 +72,8 @@ def ended(code: str, present: str, note: str) -> Recall:
     """What the answer 15 or 16 means, by the processing status that the document had."""
     if code == StatusCode.CHANGE_AGREED:
         return Recall.AGREED
+    if note.startswith(NEVER_CAME_NOTE):
+        return Recall.EXPIRED
     late = present == StatusCode.COMPLETED or note.startswith(TOO_LATE_NOTE)
     return Recall.TOO_LATE if late else Recall.REFUSED
 

@@ -37,6 +37,7 @@ class World:
         random: jitter only.
         remote: organs whose documents are signed elsewhere, and the keys that sign them.
         schedule, limits: settings.
+        giving_back: organs that agree to a status 13 by themselves, before the document is done.
         heard: told of each organ whose receipt came: it is alive.
         trial: reads an envelope in a child process; "" if that survived, else what happened.
         evidence: CRLs and OCSP answers at hand, kept fresh by an edge.
@@ -55,6 +56,7 @@ class World:
     schedule: Schedule = field(default_factory=Schedule)
     limits: Limits = field(default_factory=Limits)
     remote: Mapping[str, RemoteKey] = field(default_factory=dict)
+    giving_back: frozenset[str] = frozenset()
     heard: Callable[[str], None] = _nobody
     trial: Callable[[Iterable[bytes]], str] | None = None
     evidence: Evidence = field(default_factory=Evidence)

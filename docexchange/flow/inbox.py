@@ -55,6 +55,7 @@ class Outcome(StrEnum):
     PING = "ping"  # a test: answered, and nothing else
     HELD = "held"
     QUARANTINED = "quarantined"
+    REFUSED = "refused"  # a recall beyond its organ's quota: journalled, nothing else
     PART = "part"  # of a large envelope: kept, known already, or refused
 
 
@@ -263,6 +264,8 @@ async def _accept(
 
 
 def _outcome(acceptance: Acceptance) -> Outcome:
+    if acceptance is Acceptance.REFUSED:
+        return Outcome.REFUSED
     return Outcome.ACCEPTED if acceptance is Acceptance.NEW else Outcome.ANSWERED_AGAIN
 
 

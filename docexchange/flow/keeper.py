@@ -11,7 +11,7 @@ import structlog
 
 from ..core.model import Content, Deadline, InStore
 from ..core.world import World
-from . import inbox, receipts, remote
+from . import inbox, recall, receipts, remote
 from .offload import aside
 from .parts import digest_of
 
@@ -31,8 +31,9 @@ async def keep(*, world: World, now: datetime) -> None:
     When this returns, every delivery whose receipt is overdue waits to be sent again, every one
     whose lifetime ended is undeliverable, the mailrooms of those and of the late ones are told,
     every parked receipt whose document is here is applied, every document that waited too long
-    for its signature has expired, every held envelope that is due was judged again, large
-    envelopes that did not come whole in time are forgotten, and what was destroyed is erased.
+    for its signature has expired, recalls whose documents did not come are answered, every held
+    envelope that is due was judged again, large envelopes that did not come whole in time are
+    forgotten, and what was destroyed is erased.
 
     Raises:
         StoreError: what was decided before it stays decided.
@@ -47,6 +48,7 @@ async def keep(*, world: World, now: datetime) -> None:
             break
     await receipts.match_parked(world=world, now=now)
     await remote.expire(world=world, now=now)
+    await recall.expire(world=world, now=now)
     await recheck(world=world, now=now)
     while await world.store.sweep_parts(now - world.schedule.lifetime, now):
         pass

@@ -4,6 +4,7 @@
              published no more
     take     receiver: a 13 or a recalling document; decided here or left to the mailroom
     bury     receiver: a document whose recall overtook it
+    expire   receiver: a 13 whose document did not come in time
 
 A mailroom's 15 or 16 comes through `receipts.report`. A recall travels and is retried as a
 document does, and each copy of it is answered again; its answers speak of its own bytes.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +35,15 @@ from ..core.model import (
     Submission,
     Submitted,
 )
-from ..core.recalls import ANSWERS, RECALL, TOO_LATE_NOTE, Recall, decide
+from ..core.recalls import (
+    ANSWERS,
+    NEVER_CAME_NOTE,
+    RECALL,
+    TOO_LATE_NOTE,
+    WAITING_MAX,
+    Recall,
+    decide,
+)
 from ..core.schedule import lane_of
 from ..core.states import Kind, StatusCode
 from ..core.world import World
@@ -43,7 +53,8 @@ from .signing import signed
 
 log = structlog.get_logger()
 
-AGAIN = frozenset({"", Recall.REFUSED})  # who may be asked (again)
+AGAIN = frozenset({"", Recall.REFUSED, Recall.EXPIRED})  # who may be asked (again)
+EXPIRE_ROWS = 50  # answered in one round of the keeper; each is signed
 
 
 async def ask(
@@ -181,9 +192,10 @@ async def _request(
 
 def request(status: Status, report: Report, sha256: str, *, world: World, now: datetime) -> Arrival:
     """The arrival that a verified status 13 is; its digest says which bytes it recalls."""
+    organ = status.response_for.organ_id or ""
     return Arrival(
         tracking_id=world.new_id(),
-        organ=status.response_for.organ_id or "",
+        organ=organ,
         sha256=sha256,
         data=report.data,
         from_organ=status.sender.organ_id,
@@ -199,12 +211,15 @@ def request(status: Status, report: Report, sha256: str, *, world: World, now: d
         changes=(status.response_for.document_id or "",),
         recalled_sha256=report.received_sha256,
         asks=True,
+        agrees=organ in world.giving_back,
+        waits_until=now + world.schedule.lifetime,
     )
 
 
 async def take(recall: Arrival, *, world: World, now: datetime) -> Acceptance:
     """Store a recall with what follows from it, and answer it: 15 or 16 where the node decides,
-    01 where the mailroom will or the document is not here yet.
+    01 where the mailroom will or the document is not here yet. A 13 beyond the quota of its organ
+    is REFUSED: not stored, not answered; its sender's next copy is judged anew.
 
     Raises:
         StoreError, Deferred: nothing was stored.
@@ -212,7 +227,7 @@ async def take(recall: Arrival, *, world: World, now: datetime) -> Acceptance:
     mailroom = world.mailroom_of(recall.organ) is not None
     while True:
         met = world.store.recall_standing(recall, mailroom=mailroom)
-        decided = decide(met.code, read=met.read, binding=not recall.asks)
+        decided = decide(met.code, read=met.read, binding=not recall.asks, agrees=recall.agrees)
         answer = await receipts.answer(
             _about(recall),
             ANSWERS[decided],
@@ -223,6 +238,9 @@ async def take(recall: Arrival, *, world: World, now: datetime) -> Acceptance:
             answers=recall.tracking_id,
         )
         taken = await world.store.take_recall(recall, decided, answer)
+        if taken is Acceptance.REFUSED:
+            log.warning("recall_refused", sender=recall.from_organ, waiting=WAITING_MAX)
+            return taken
         if taken is not None:
             log.info("recalled", tracking_id=recall.tracking_id, state=decided.value)
             return taken
@@ -234,7 +252,7 @@ async def bury(arrival: Arrival, receipt: Submission, *, world: World, now: date
     while True:
         answers = [
             await receipts.answer(
-                receipts.About(one.from_organ, one.document_id, "", "", one.sha256),
+                receipts.About.recall(one),
                 StatusCode.CHANGE_AGREED,
                 organ=one.organ,
                 world=world,
@@ -246,6 +264,31 @@ async def bury(arrival: Arrival, receipt: Submission, *, world: World, now: date
         buried = await world.store.accept_recalled(arrival, receipt, answers)
         if buried is not Acceptance.RECALLED:
             return buried
+
+
+async def expire(*, world: World, now: datetime) -> int:
+    """Answer 16 to each 13 that waited in vain for its document; how many. A document that comes
+    later is like any other, and may be recalled again.
+
+    Raises:
+        Deferred: a signer is down; the rest waits.
+        StoreError: what was answered before stays answered.
+    """
+    overdue = world.store.recalls_overdue(now, EXPIRE_ROWS)
+    for one in overdue:
+        answer = await receipts.answer(
+            receipts.About.recall(one),
+            StatusCode.CHANGE_REFUSED,
+            organ=one.organ,
+            world=world,
+            now=now,
+            note=NEVER_CAME_NOTE,
+            answers=one.tracking_id,
+        )
+        with suppress(Conflict):  # the document came at this moment: its recall is answered 15
+            await world.store.submit(answer)
+            log.info("recall_expired", tracking_id=one.tracking_id, sender=one.from_organ)
+    return len(overdue)
 
 
 def wish(body: bytes) -> dict[str, Any]:

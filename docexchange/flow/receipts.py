@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -21,6 +22,7 @@ from ..core.errors import Conflict, SubmissionRefused
 from ..core.model import (
     ArrivalView,
     MailroomMessage,
+    OpenRecall,
     Origin,
     Receipt,
     ReceiptOutcome,
@@ -70,6 +72,11 @@ class About:
     def claimed(cls, report: Report, sha256: str) -> About:
         """Of an envelope whose sender is proven though its content is not accepted."""
         return cls(report.sender, report.document_id, "", "", sha256)
+
+    @classmethod
+    def recall(cls, recall: OpenRecall) -> About:
+        """Of a recall, which its answers speak of."""
+        return cls(recall.from_organ, recall.document_id, "", "", recall.sha256)
 
     @classmethod
     def arrival(cls, arrival: ArrivalView) -> About:
@@ -206,28 +213,17 @@ async def report(
         if reply is not None:
             await world.store.reply(reply(earlier), now)
         return earlier
-    if not may_say(arrival.code, said):
+    asked = world.store.recalls_asked(arrival.tracking_id) if said in CHANGE_ANSWERS else ()
+    again = bool(asked) and said == arrival.code  # we died between two answers
+    if not again and not may_say(arrival.code, said):
         raise _cannot_follow(arrival, code)
-    about, answers = About.arrival(arrival), arrival.tracking_id
-    if said in CHANGE_ANSWERS:
-        asked = world.store.recalls_asked(arrival.tracking_id)
-        if asked:  # the answer speaks of the recall that asked last
-            last = asked[-1]
-            about = About(last.from_organ, last.document_id, "", "", last.sha256)
-            answers = last.tracking_id
-    submission = await answer(
-        about,
-        said,
-        organ=arrival.organ,
-        world=world,
-        now=now,
-        note=note,
-        answers=answers,
-        staff=staff,
-        content_sha256=wanted,
-        origin=origin,
-    )
+    words = partial(answer, organ=arrival.organ, world=world, now=now, note=note, staff=staff)
+    named = [(About.recall(one), one.tracking_id) for one in asked]
+    *others, (about, answers) = named or [(About.arrival(arrival), arrival.tracking_id)]
     try:
+        for other, its_id in others:  # each who asked is answered
+            await world.store.submit(await words(other, said, answers=its_id))
+        submission = await words(about, said, answers=answers, content_sha256=wanted, origin=origin)
         submitted = await world.store.submit(submission, reply)
     except Conflict as conflict:  # another status was committed since we looked
         raise _cannot_follow(arrival, code) from conflict

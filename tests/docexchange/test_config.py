@@ -224,6 +224,21 @@ def test_documents_may_be_signed_elsewhere(tmp_path: Path) -> None:
     assert local.organs["H05"].document_chain is None
 
 
+def test_who_agrees_to_a_recall(tmp_path: Path) -> None:
+    key = 'key = "keys/H05/key.pem"\n'
+    for line, agrees in (
+        ("", False),
+        ('recalls = "mailroom"\n', False),
+        ('recalls = "agree"\n', True),
+    ):
+        config = load(written(tmp_path, GOOD.replace(key, key + line)))
+        assert config.organs["H05"].gives_back is agrees
+    found = problems(tmp_path, GOOD.replace(key, key + 'recalls = "refuse"\n'))
+    assert [(name, '"mailroom", "agree"' in text) for _, name, text in found] == [
+        ("organs.H05.recalls", True)
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "key", "why"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,8 +13,10 @@ import pytest
 from docexchange.core.errors import Conflict, NotFound, StoreError, SubmissionRefused
 from docexchange.core.model import DeliveryView, SentChange
 from docexchange.core.recalls import REPLACE, UPDATE, Change, Recall
+from docexchange.core.schedule import Lane
 from docexchange.core.states import Event as Happening
 from docexchange.core.states import IllegalTransition, State
+from docexchange.edges.store import SqlStore
 from docexchange.flow import changes, outbox, recall, receipts
 from envelopes.edxml import read as read_edxml
 from envelopes.model import (
@@ -235,6 +238,160 @@ async def test_lost_answers_are_given_again(theatre: Theatre) -> None:
     await theatre.run(15 * MINUTE)
     assert [one.code for one in sent(theatre, request).history] == ["01", "15"]
     assert sent(theatre, ref).recall == Recall.AGREED
+
+
+async def ask_twice(theatre: Theatre, ref: str) -> None:
+    """Ask, and let another 13 for the same document come, as other systems send them."""
+    await ask(theatre, ref)
+    await theatre.settle()
+    node, now = theatre.nodes["H05"], theatre.clock.now() + MINUTE
+    view = node.store.document(ref)
+    other = await recall._request(
+        view, view.deliveries[0], "Nhắc lại", "0" * 64, node.world, now, None
+    )
+    theatre.clock.advance(MINUTE)
+    theatre.axis.put(Lane.NORMAL, "H01", other.data, "H05")
+    await theatre.settle()
+
+
+def answers(theatre: Theatre) -> list[list[str]]:
+    """What H01 answered to each 13 that it has."""
+    store = theatre.nodes["H01"].store
+    asking = [one.tracking_id for one in store.arrivals() if one.business == 1]
+    return [[status.code for status in store.arrival(one).history] for one in asking]
+
+
+@pytest.mark.parametrize("point", ["", "before:submit", "after:submit"])
+async def test_two_recalls_of_one_document_are_both_answered(theatre: Theatre, point: str) -> None:
+    """Whichever the clerk answers; also when the node dies between the two answers."""
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    await ask_twice(theatre, ref)
+    assert answers(theatre) == [["01"], ["01"]]
+    node = theatre.nodes["H01"]
+    node.crash_at = point
+    try:
+        await say(theatre, "15")
+    except StoreError:
+        node.restart()
+        await say(theatre, "15")
+    await theatre.settle()
+    assert answers(theatre) == [["01", "15"], ["01", "15"]]
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert is_sealed(node)
+    with pytest.raises(SubmissionRefused, match="E-STA-002.*15 -> 15"):
+        await say(theatre, "15")
+
+
+async def test_two_recalls_that_came_before_their_document_are_both_answered(
+    theatre: Theatre,
+) -> None:
+    ref = await theatre.send(98, ("H01",))
+    await theatre.nodes["H05"].turn()
+    (late,) = theatre.axis.queues["H01"]
+    theatre.axis.queues["H01"].clear()
+    await ask_twice(theatre, ref)
+    theatre.axis.queues["H01"].append(late)
+    await theatre.settle()
+    assert answers(theatre) == [["01", "15"], ["01", "15"]]
+    assert is_sealed(theatre.nodes["H01"])
+
+
+async def test_a_recall_whose_document_never_came_ends_with_the_lifetime(theatre: Theatre) -> None:
+    """Both sides see it; the document, if it comes after all, is a document like any other."""
+    ref = await theatre.send(98, ("H01",))
+    await theatre.nodes["H05"].turn()
+    (late,) = theatre.axis.queues["H01"]
+    theatre.axis.queues["H01"].clear()
+    theatre.nodes["H01"].mailroom = True
+    request = await ask(theatre, ref)
+    await theatre.settle()
+    theatre.clock.advance(theatre.schedule.lifetime - MINUTE)
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.ASKED
+    theatre.clock.advance(MINUTE)
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.EXPIRED
+    history = sent(theatre, request).history
+    assert [one.code for one in history] == ["01", "16"]
+    assert history[-1].note == "Hết hạn: văn bản cần thu hồi không đến"
+    store = theatre.nodes["H01"].store
+    told = [json.loads(one.message.body or b"{}") for one in store.mailroom_due("mr-H01", 0, 9)]
+    assert [one["data"]["recall"]["state"] for one in told] == ["waiting", "expired"]
+    lines = [json.loads(one.line) for one in store.journal_of(tracking(store))]
+    assert [one["recall"] for one in lines if one["event"] == "recall"] == ["waiting", "expired"]
+    theatre.axis.queues["H01"].append(late)
+    await theatre.settle()
+    assert not is_sealed(theatre.nodes["H01"])
+    await ask(theatre, ref)  # and it may be recalled again
+    await theatre.settle()
+    assert sent(theatre, ref).recall == Recall.AGREED
+
+
+def tracking(store: SqlStore) -> str:
+    """Of the recall that came."""
+    return next(one.tracking_id for one in store.arrivals() if one.business == 1)
+
+
+async def test_a_document_that_recalls_waits_for_ever(theatre: Theatre) -> None:
+    about = ResponseFor(organ_id="H05", code="98/QĐ-UBND", document_id="H05,2026/11/23,98/QĐ-UBND")
+    business = Business(type="1", reason="Ban hành nhầm")
+    recalling = await submit(theatre, changing(99, business, responses_to=(about,)))
+    await theatre.settle()
+    theatre.clock.advance(10 * theatre.schedule.lifetime)
+    await theatre.settle()
+    assert [one.code for one in sent(theatre, recalling).history] == ["01"]
+
+
+async def test_recalls_that_fit_nothing_are_bounded_for_each_organ(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is beyond is journalled and kept nowhere; another organ is not concerned, and there is
+    room again when the others have expired."""
+    monkeypatch.setattr("docexchange.edges.store.recalls.WAITING_MAX", 2)
+    refs = [await theatre.send(number, ("H01",)) for number in (1, 2, 3)]
+    await theatre.nodes["H05"].turn()
+    theatre.axis.queues["H01"].clear()
+    for ref in refs:
+        await ask(theatre, ref)
+    other = await theatre.send(4, ("H01",), "H13")
+    await theatre.nodes["H13"].turn()
+    theatre.axis.queues["H01"].clear()
+    await recall.ask(other, "Sai", world=theatre.nodes["H13"].world, now=theatre.clock.now())
+    await theatre.settle()
+    store = theatre.nodes["H01"].store
+    assert sorted(one.from_organ for one in store.arrivals()) == ["H05", "H05", "H13"]
+    assert sorted(one.code for one in sum((sent(theatre, ref).history for ref in refs), ())) == []
+    raw = store._writer._connection._raw
+    found = raw.execute("SELECT count(*) FROM journal WHERE line LIKE '%recall_refused%'")
+    assert found.fetchone()[0] == 1
+    await theatre.run(timedelta(hours=1), 10 * MINUTE)
+    assert len(store.arrivals()) == 3
+    monkeypatch.undo()
+    await theatre.run(timedelta(hours=3), 10 * MINUTE)  # the 13 that was refused comes again
+    assert len(store.arrivals()) == 4
+
+
+async def test_an_organ_that_gives_back_by_itself(theatre: Theatre) -> None:
+    """By its own rule, and only what is not completed."""
+    node = theatre.nodes["H01"]
+    node.world = replace(node.world, giving_back=frozenset({"H01"}))
+    ref = await theatre.send(98, ("H01",))
+    await theatre.settle()
+    await say(theatre, "04")
+    request = await ask(theatre, ref)
+    await theatre.settle()
+    assert [one.code for one in sent(theatre, request).history] == ["15"]
+    assert sent(theatre, ref).recall == Recall.AGREED
+    assert is_sealed(node)
+    done = await theatre.send(99, ("H01",))
+    await theatre.settle()
+    here = next(one for one in node.store.arrivals() if one.number == "99")
+    await receipts.report(here.tracking_id, "06", world=node.world, now=theatre.clock.now())
+    await theatre.settle()
+    await ask(theatre, done)
+    await theatre.settle()
+    assert sent(theatre, done).recall == Recall.TOO_LATE
 
 
 @pytest.mark.parametrize("point", POINTS)

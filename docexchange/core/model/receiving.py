@@ -29,6 +29,8 @@ class Arrival:
         recalled_sha256: of a status 13, the bytes that it recalls; "" for any.
         asks: it is a status 13, which asks; a document that recalls binds.
         priority: Priority 0..4.
+        agrees: its organ gives back without asking its mailroom.
+        waits_until: how long a status 13 waits for its document, None for ever.
     """
 
     tracking_id: str
@@ -49,6 +51,8 @@ class Arrival:
     recalled_sha256: str = ""
     asks: bool = False
     priority: int = 0
+    agrees: bool = False
+    waits_until: datetime | None = None
 
 
 class Acceptance(StrEnum):
@@ -58,6 +62,7 @@ class Acceptance(StrEnum):
     DUPLICATE = "duplicate"  # the same bytes were here already; nothing was stored
     CONFLICT = "conflict"  # same identity, other bytes; nothing was stored
     RECALLED = "recalled"  # its recall overtook it; nothing was stored
+    REFUSED = "refused"  # a status 13 beyond its organ's quota: journalled, nothing was stored
 
 
 @dataclass(frozen=True, slots=True)

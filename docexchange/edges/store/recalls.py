@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from ...core.errors import NotFound
 from ...core.events import recall_event
@@ -24,15 +24,16 @@ from ...core.model import (
     Receipt,
     Submission,
 )
-from ...core.recalls import ANSWERS, RECALL, Recall, decide, ended
+from ...core.recalls import ANSWERS, RECALL, WAITING_MAX, Recall, decide, ended
 from ...core.standing import after
-from ...core.states import Event, Kind, State
+from ...core.states import Event, Kind, State, StatusCode
 from . import arrivals, blobs, kept, submissions, tables
-from .database import Connection, Query, Row, adding, maybe_moment, micros
+from .database import Connection, Query, Row, adding, maybe_micros, maybe_moment, micros
 from .deliveries import loaded, move, standing_of
 from .transaction import Transaction
 
 WOKEN_FOR = timedelta(hours=24)  # at least, for a recall that turns out to be needed late
+_MAY_END = frozenset({Recall.ASKED, Recall.CANCELLED, Recall.REFUSED, Recall.EXPIRED})
 _ON_ITS_WAY = frozenset({Event.PUBLISH_CONFIRMED, Event.PUBLISH_DEFERRED, Event.RECEIPT_VERIFIED})
 
 _a, _c, _d, _s = tables.arrivals, tables.changes, tables.deliveries, tables.submissions
@@ -74,6 +75,11 @@ _HERE = Query(
     .limit(1)
 )
 _ADD = Query(adding(_c))
+_COUNT_WAITING = Query(
+    select(func.count().label("count")).where(
+        tables.WAITING_RECALL, _c.c.from_organ == bindparam("from_organ")
+    )
+)
 _OPEN = (
     select(_a.c.tracking_id, _c.c.document_id, _c.c.from_organ, _c.c.organ, _a.c.sha256)
     .join_from(_c, _a, _c.c.arrival_id == _a.c.id)
@@ -99,6 +105,13 @@ _ASKED = Query(
             _c.c.arrival_id == bindparam("arrival_id"),
         ),
     )
+)
+_OVERDUE = Query(
+    select(_a.c.tracking_id, _c.c.document_id, _c.c.from_organ, _c.c.organ, _a.c.sha256)
+    .join_from(_c, _a, _c.c.arrival_id == _a.c.id)
+    .where(tables.WAITING_RECALL, _c.c.waits_until <= bindparam("now"))
+    .order_by(_c.c.waits_until)
+    .limit(bindparam("most"))
 )
 _CHANGES_OF = Query(select(_c).where(_c.c.arrival_id == bindparam("arrival_id")))
 _ARRIVAL = Query(select(_a).where(_a.c.id == bindparam("arrival_id")))
@@ -152,7 +165,11 @@ def _freeze(
 ) -> None:
     connection = transaction.connection
     connection.run(_LINK, delivery_id=recalling["id"], target=target["id"])
-    if asks and target["recall"] not in ("", Recall.REFUSED):  # one that asks is enough
+    if asks and target["recall"] not in (
+        "",
+        Recall.REFUSED,
+        Recall.EXPIRED,
+    ):  # one that asks is enough
         _move(transaction, recalling, Event.CANCELLED, now, detail="recalled before")
         return
     never = not target["attempts"] and not target["copies"]
@@ -186,7 +203,7 @@ def answered(transaction: Transaction, row: Row, receipt: Receipt) -> None:
     if row["recalls"] is not None:
         found = transaction.connection.one(_BY_ID, delivery_id=row["recalls"])
         target = found if found is not None else row
-    if target["recall"] not in (Recall.ASKED, Recall.CANCELLED, Recall.REFUSED):
+    if target["recall"] not in _MAY_END:
         return
     standing = ended(receipt.code, target["code"], receipt.note)
     _stand(transaction, target, standing, row["tracking_id"], receipt.arrived_at)
@@ -232,11 +249,24 @@ def take(
         return Acceptance.DUPLICATE
     mailroom = transaction.node.mailroom_of(recall.organ) is not None
     met, target = standing(connection, recall, mailroom)
-    if decide(met.code, read=met.read, binding=not recall.asks) is not decided:
+    now_decided = decide(met.code, read=met.read, binding=not recall.asks, agrees=recall.agrees)
+    if now_decided is not decided:
         return None
+    if decided is Recall.WAITING and recall.asks and _too_many(transaction, recall):
+        return Acceptance.REFUSED
     number = arrivals.add(transaction, recall, replace(answer, answers=recall.tracking_id))
     _end(transaction, number, target, decided, recall.arrived_at)
     return Acceptance.NEW
+
+
+def _too_many(transaction: Transaction, recall: Arrival) -> bool:
+    """Whether as many status 13 of this organ wait for documents as may; that is journalled."""
+    counted = transaction.connection.rows(_COUNT_WAITING, from_organ=recall.from_organ)[0]["count"]
+    if counted < WAITING_MAX:
+        return False
+    facts = {"organ": recall.from_organ, "sha256": recall.sha256, "waiting": counted}
+    transaction.note("recall_refused", "", recall.arrived_at, **facts)
+    return True
 
 
 def note(transaction: Transaction, arrival: Arrival, number: int) -> None:
@@ -252,13 +282,18 @@ def note(transaction: Transaction, arrival: Arrival, number: int) -> None:
             sha256=arrival.recalled_sha256,
             state=Recall.WAITING.value if arrival.business == RECALL else "",
             target_id=None,
+            waits_until=maybe_micros(arrival.waits_until),
         )
 
 
 def settle(transaction: Transaction, request: int, code: str, text: str, now: datetime) -> None:
-    """End the recall that an answer 15 or 16 is about; nothing if the arrival is no recall."""
+    """End the recall that an answer 15 or 16 is about; nothing if the arrival is no recall. A
+    status 13 that waits for its document may be refused; what came before it stays recalled."""
     for change in transaction.connection.rows(_CHANGES_OF, arrival_id=request):
-        if change["state"] == Recall.ASKED:
+        waits = change["state"] == Recall.WAITING and change["waits_until"] is not None
+        if waits and code == StatusCode.CHANGE_REFUSED:
+            _end(transaction, request, None, ended(code, "", text), now)
+        elif change["state"] == Recall.ASKED:
             target = transaction.connection.one(_ARRIVAL, arrival_id=change["target_id"])
             present = target["code"] if target is not None else ""
             _end(transaction, request, target, ended(code, present, text), now)
@@ -283,6 +318,11 @@ def accept_recalled(
         if request is not None:
             _end(transaction, request, target, Recall.AGREED, arrival.arrived_at)
     return Acceptance.NEW
+
+
+def overdue(connection: Connection, now: datetime, limit: int) -> list[OpenRecall]:
+    """Status 13 that waited too long for their document, those first that waited longest."""
+    return [_open(row) for row in connection.rows(_OVERDUE, now=micros(now), most=limit)]
 
 
 def waiting(connection: Connection, arrival: Arrival) -> list[OpenRecall]:

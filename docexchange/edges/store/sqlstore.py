@@ -540,6 +540,9 @@ class SqlStore:
             lambda work: recalls.accept_recalled(work, arrival, receipt, answers),
         )
 
+    def recalls_overdue(self, now: datetime, limit: int) -> Sequence[OpenRecall]:
+        return recalls.overdue(self._reader, now, limit)
+
     def recalls_waiting(self, arrival: Arrival) -> Sequence[OpenRecall]:
         return recalls.waiting(self._reader, arrival)
 

@@ -277,7 +277,11 @@ changes = Table(
     _text("sha256"),  # of exactly these bytes, "" when any are meant
     _text("state"),  # of a recall, else ""
     Column("target_id", BigInteger, ForeignKey("arrivals.id"), nullable=True),
+    _int("waits_until", null=True),  # of a status 13: how long it waits for its document
 )
+WAITING_RECALL = and_(changes.c.state == word("waiting"), changes.c.waits_until.is_not(None))
+Index("changes_overdue", changes.c.waits_until, sqlite_where=WAITING_RECALL)
+Index("changes_waiting", changes.c.from_organ, sqlite_where=WAITING_RECALL)
 Index("changes_arrival", changes.c.arrival_id)
 Index("changes_document", changes.c.organ, changes.c.from_organ, changes.c.document_id)
 
