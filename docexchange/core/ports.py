@@ -257,9 +257,11 @@ class Store(Protocol):
         Raises NotFound."""
         ...
 
-    async def cancel_signing(self, tracking_id: str, reason: str, now: datetime) -> None:
-        """Stop waiting; its identity is free again. Raises NotFound, Conflict (it does not
-        wait)."""
+    async def cancel_signing(
+        self, tracking_id: str, reason: str, now: datetime, reply: MailroomMessage | None = None
+    ) -> None:
+        """Stop waiting; its identity is free again. The reply to the mailroom that said so goes
+        with it. Raises NotFound, Conflict (it does not wait)."""
         ...
 
     async def expire_signings(self, now: datetime) -> int:

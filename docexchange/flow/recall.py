@@ -24,7 +24,7 @@ from envelopes.model import Organization, Received, ResponseFor, Status
 from envelopes.pack import local_time
 from envelopes.report import Report
 
-from ..core.errors import Conflict, SubmissionRefused
+from ..core.errors import Conflict, NotFound, SubmissionRefused
 from ..core.model import (
     Acceptance,
     Arrival,
@@ -32,6 +32,7 @@ from ..core.model import (
     DocumentView,
     MailroomMessage,
     Origin,
+    PendingView,
     Submission,
     Submitted,
 )
@@ -45,7 +46,7 @@ from ..core.recalls import (
     decide,
 )
 from ..core.schedule import lane_of
-from ..core.states import Kind, StatusCode
+from ..core.states import Kind, SigningState, StatusCode
 from ..core.world import World
 from . import receipts
 from .forms import Form, NotJson
@@ -71,7 +72,8 @@ async def ask(
     """Ask recipients to give a document back (status 13).
 
     When this returns, the document is published to them no more, and a signed request to each is
-    queued; where it was never published it is cancelled and nothing is sent.
+    queued; where it was never published it is cancelled and nothing is sent. A document that waits
+    for its signature waits no more, and nothing of it is sent.
 
     Args:
         ref: the document: tracking id, its prefix, or number/notation.
@@ -83,22 +85,20 @@ async def ask(
         origin, reply: of a mailroom's message.
 
     Returns:
-        The first request, or the earlier one of the same mailroom's message.
+        The first request, or the earlier one of the same mailroom's message; of a document that
+        waited for its signature its own names.
 
     Raises:
         NotFound, Ambiguous: no document, or several, with that name.
         SubmissionRefused: E-RCL-001 no reason, E-RCL-002 no such recipient, E-AUT-001.
-        Conflict: all of them were asked before, and did not refuse; nothing was stored.
+        Conflict: all of them were asked before, and did not refuse; or it waits for its signature
+            and `to` names some recipients only. Nothing was stored.
     """
+    unsigned = awaiting(ref, world)
+    if unsigned is not None:
+        return await _take_back(unsigned, reason, to, organs, reply, world, now)
     view = world.store.document(ref)
-    if organs is not None and view.from_organ not in organs:
-        raise SubmissionRefused(
-            "E-AUT-001",
-            "Văn bản này của cơ quan khác",
-            "This document is of another organ",
-            detail=f"{view.tracking_id}: {view.from_organ}",
-            pointer="tracking_id",
-        )
+    _check_organ(view.tracking_id, view.from_organ, organs)
     wanted = hashlib.sha256("\n".join((view.tracking_id, reason, *to)).encode()).hexdigest()
     earlier = world.store.find_submission(origin, None, wanted) if origin else None
     if earlier is not None:
@@ -114,12 +114,73 @@ async def ask(
     return submitted
 
 
-def recipients(view: DocumentView, reason: str, to: tuple[str, ...]) -> list[DeliveryView]:
-    """The deliveries that a recall would be about. Raises as `ask`."""
+def awaiting(ref: str, world: World) -> PendingView | None:
+    """The document of this name that waits, or waited in vain, for a signature made elsewhere; None
+    if the name is that of a document that was queued, or of none. Raises Ambiguous."""
+    try:
+        world.store.document(ref)
+    except NotFound:
+        with suppress(NotFound):
+            return world.store.pending(ref)
+    return None
+
+
+async def _take_back(
+    view: PendingView,
+    reason: str,
+    to: tuple[str, ...],
+    organs: frozenset[str] | None,
+    reply: Callable[[Submitted], MailroomMessage] | None,
+    world: World,
+    now: datetime,
+) -> Submitted:
+    """Stop waiting for a signature; raises as `ask`."""
+    _check_organ(view.tracking_id, view.from_organ, organs)
+    check_take_back(view, reason, to)
+    again = view.state is SigningState.CANCELLED and view.reason == reason
+    taken = Submitted(view.tracking_id, view.document_id, duplicate=again)
+    said = reply(taken) if reply is not None else None
+    if not again:
+        await world.store.cancel_signing(view.tracking_id, reason, now, said)
+        log.info("signing_cancelled", tracking_id=view.tracking_id)
+    elif said is not None:
+        await world.store.reply(said, now)
+    return taken
+
+
+def check_take_back(view: PendingView, reason: str, to: tuple[str, ...]) -> None:
+    """Whether a recall may cancel this signing. Raises SubmissionRefused, Conflict."""
+    _check_reason(reason)
+    if set(to) and not set(to) >= set(view.recipients):
+        raise Conflict(
+            f"{view.tracking_id} waits for its signature: it is taken back for all recipients; "
+            "leave out the recipients",
+            f"{view.tracking_id} đang chờ ký: chỉ rút lại được cho mọi nơi nhận; "
+            "hãy bỏ danh sách nơi nhận",
+        )
+
+
+def _check_organ(tracking_id: str, organ: str, organs: frozenset[str] | None) -> None:
+    if organs is not None and organ not in organs:
+        raise SubmissionRefused(
+            "E-AUT-001",
+            "Văn bản này của cơ quan khác",
+            "This document is of another organ",
+            detail=f"{tracking_id}: {organ}",
+            pointer="tracking_id",
+        )
+
+
+def _check_reason(reason: str) -> None:
     if not reason.strip():
         raise SubmissionRefused(
             "E-RCL-001", "Thu hồi phải có lý do", "A recall needs its reason", pointer="/reason"
         )
+
+
+def recipients(view: DocumentView, reason: str, to: tuple[str, ...]) -> list[DeliveryView]:
+    """The deliveries that a recall would be about. Raises as `ask`."""
+    _check_reason(reason)
     if view.business == RECALL:
         raise Conflict(
             "this is a recall itself; recall the document that it names",

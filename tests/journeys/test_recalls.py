@@ -279,7 +279,7 @@ async def test_two_recalls_of_one_document_are_both_answered(theatre: Theatre, p
     assert answers(theatre) == [["01", "15"], ["01", "15"]]
     assert sent(theatre, ref).recall == Recall.AGREED
     assert is_sealed(node)
-    with pytest.raises(SubmissionRefused, match="E-STA-002.*15 -> 15"):
+    with pytest.raises(SubmissionRefused, match=r"E-STA-002.*15 -> 15"):
         await say(theatre, "15")
 
 

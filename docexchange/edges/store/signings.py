@@ -115,8 +115,15 @@ def refuse(
     )
 
 
-def cancel(transaction: Transaction, tracking_id: str, reason: str, now: datetime) -> None:
-    """Stop waiting because a person says so. Raises NotFound, Conflict."""
+def cancel(
+    transaction: Transaction,
+    tracking_id: str,
+    reason: str,
+    now: datetime,
+    reply: MailroomMessage | None,
+) -> None:
+    """Stop waiting because a person or a mailroom says so; who said so gets the reply. Raises
+    NotFound, Conflict."""
     row = _row(transaction.connection, tracking_id)
     if row["state"] != SigningState.WAITING:
         raise Conflict(
@@ -124,6 +131,8 @@ def cancel(transaction: Transaction, tracking_id: str, reason: str, now: datetim
             f"{tracking_id} không chờ ký: trạng thái là {row['state']}",
         )
     _settle(transaction, row, SigningState.CANCELLED, now, reason)
+    if reply is not None:
+        transaction.post(reply, now)
 
 
 def expire(transaction: Transaction, now: datetime) -> int:

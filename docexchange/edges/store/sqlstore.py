@@ -340,9 +340,11 @@ class SqlStore:
             lambda work: signings.refuse(work, tracking_id, reason, detail, now),
         )
 
-    async def cancel_signing(self, tracking_id: str, reason: str, now: datetime) -> None:
+    async def cancel_signing(
+        self, tracking_id: str, reason: str, now: datetime, reply: MailroomMessage | None = None
+    ) -> None:
         await self._writer.write(
-            "cancel_signing", lambda work: signings.cancel(work, tracking_id, reason, now)
+            "cancel_signing", lambda work: signings.cancel(work, tracking_id, reason, now, reply)
         )
 
     async def expire_signings(self, now: datetime) -> int:

@@ -246,6 +246,43 @@ def test_late_and_cancelled(office: Office, pdf: Path, tmp_path: Path, openssl: 
     assert "taken back: Sai" in office.run("H05", "track", second["tracking_id"]).out
 
 
+def test_recalled_while_it_waits(office: Office, pdf: Path, tmp_path: Path, openssl: str) -> None:
+    """Nothing leaves, it can be seen why, and the signature that comes then is refused."""
+    ref = send_later(office, pdf, tmp_path).out.strip()
+    request = tmp_path / "request.json"
+    office.run("H05", "sign", "export", ref, "-o", request)
+    would = office.run("H05", "recall", ref, "--reason", "Sai phụ lục", "--dry-run")
+    assert (would.code, would.out) == (
+        0,
+        "98/QĐ-UBND: waits for its signature: would wait no more\n",
+    )
+    assert office.run("H05", "recall", ref, "--reason", "  ").code == 5
+    ran = office.run("H05", "recall", ref, "--reason", "Sai phụ lục", "--json")
+    assert (ran.code, ran.json["signature"], ran.json["deliveries"]) == (0, "cancelled", [])
+    assert office.run("H05", "recall", ref, "--reason", "Sai phụ lục").code == 5
+    tracked = office.run("H05", "track", ref).out
+    assert "taken back: Sai phụ lục" in tracked
+    value = sign_on(phone(tmp_path, P256, variant="second"), openssl, request, digest=True)
+    assert office.run("H05", "sign", "complete", "--ref", ref, value).code == 5
+    assert office.theatre.axis.queues["H01"] == []
+    events = [
+        json.loads(one.line)["event"] for one in office.theatre.nodes["H05"].store.journal_of(ref)
+    ]
+    assert events[:2] == ["signature_awaited", "signing_cancelled"]
+
+
+def test_a_recall_of_what_waits_is_for_all_recipients(
+    office: Office, pdf: Path, tmp_path: Path
+) -> None:
+    chain = phone(tmp_path, P256, variant="second") / "chain.pem"
+    fields = [one.replace("H01", "H01,H13") for one in FIELDS]
+    sent = office.run("H05", "send", pdf, *fields, "--sign-later", "--cert", chain)
+    ref = sent.out.strip()
+    ran = office.run("H05", "recall", ref, "--reason", "Sai", "--to", "H13")
+    assert (ran.code, "leave out the recipients" in ran.err) == (5, True)
+    assert office.run("H05", "recall", ref, "--reason", "Sai", "--to", "H13,H01").code == 0
+
+
 def test_an_organ_whose_documents_are_signed_elsewhere(
     office: Office, pdf: Path, tmp_path: Path
 ) -> None:

@@ -11,9 +11,12 @@ import pytest
 
 from docexchange.core.errors import Deferred
 from docexchange.core.model import MailroomMessage
-from docexchange.flow import mailroom
+from docexchange.core.states import SigningState
+from docexchange.flow import mailroom, outbox
 from envelopes import edxml
+from keys.remote import load_remote_key
 from tests.contract import Watch
+from tests.pki import P256
 from tests.theatre import Node, Theatre, document
 
 COUNTER = mailroom.Counter("mr-H05", frozenset({"H05"}))
@@ -263,6 +266,37 @@ async def test_a_mailroom_recalls_its_document(theatre: Theatre, node: Node) -> 
     assert first["tracking_id"] == again["tracking_id"]
     await theatre.settle()
     assert node.store.document(ref).deliveries[0].recall == "agreed"  # nobody had got it
+
+
+async def test_a_mailroom_recalls_a_document_that_waits_for_its_signature(
+    theatre: Theatre, node: Node
+) -> None:
+    """The reply and the event say so, once each for a message that comes twice."""
+    key = load_remote_key(P256.chain_pem("H05", "second"))
+    waiting = await outbox.submit(
+        document(98, ("H01",)), world=node.world, now=theatre.clock.now(), sign_with=key
+    )
+    body = {"tracking_id": waiting.tracking_id, "reason": "Sai phụ lục"}
+    asked = Message(
+        json.dumps(body).encode(),
+        message_id="recall-1",
+        routing_key="submit.recall",
+        content_type="application/json",
+    )
+    first, again = await take(theatre, asked), await take(theatre, asked)
+    assert (first["duplicate"], again["duplicate"]) == (False, True)
+    assert first["tracking_id"] == again["tracking_id"] == waiting.tracking_id
+    due = [one.message for one in node.store.mailroom_due("mr-H05", 0, 9)]
+    events = [json.loads(one.body or b"") for one in due if one.routing_key.startswith("event.")]
+    assert [one["data"]["signature"] for one in events] == ["cancelled"]
+    assert node.store.pending(waiting.tracking_id).state is SigningState.CANCELLED
+    other = Message(
+        json.dumps(body | {"reason": "Lý do khác"}).encode(),
+        message_id="recall-2",
+        routing_key="submit.recall",
+        content_type="application/json",
+    )
+    assert (await take(theatre, other))["code"] == "E-DUP-002"
 
 
 @pytest.mark.parametrize(
