@@ -115,6 +115,7 @@ class BrokerConfig:
         allow_plain: True allows amqp:// (no TLS) to other machines.
         where: file:line of the setting, for messages.
         tls: which certificates are shown and believed.
+        vhost: whether the address names the vhost; a mailroom's is named by its organ.
     """
 
     written: str = field(repr=False)
@@ -122,6 +123,7 @@ class BrokerConfig:
     allow_plain: bool
     where: str
     tls: Tls = Tls()
+    vhost: bool = True
 
     def url(self) -> str:
         """The address, read now.
@@ -133,7 +135,7 @@ class BrokerConfig:
         if self.file is None:
             return self.tls.added_to(self.written)
         url = read_private(self.file).decode("utf-8", "replace").strip()
-        problem = url_problem(url, self.allow_plain) or self.tls.problem(url)
+        problem = url_problem(url, self.allow_plain, vhost=self.vhost) or self.tls.problem(url)
         if problem is not None:
             raise ConfigError(f"{self.file}: {problem[0]}", f"{self.file}: {problem[1]}")
         return self.tls.added_to(url)
@@ -141,9 +143,10 @@ class BrokerConfig:
     def other(self, url: str) -> str:
         """An address that a person gave for this broker, with another login: the same rules, and
         the same authorities are believed. Raises ConfigError: we may not use it."""
-        problem = url_problem(url, self.allow_plain)
+        problem = url_problem(url, self.allow_plain, vhost=self.vhost)
         if problem is not None:
-            raise ConfigError(f"--url {problem[0]}", f"--url {problem[1]}")
+            option = "--url" if self.vhost else "--mailroom-url"
+            raise ConfigError(f"{option} {problem[0]}", f"{option} {problem[1]}")
         return Tls(ca=self.tls.ca).added_to(url)
 
 
@@ -170,7 +173,8 @@ def broker_of(
     if not section:
         return None
     key = (*section.key, "url" if section.has("url") else "url_file")
-    return BrokerConfig(written, in_file, allow_plain, f"{file.path}:{file.line(key)}", tls)
+    where = f"{file.path}:{file.line(key)}"
+    return BrokerConfig(written, in_file, allow_plain, where, tls, vhost)
 
 
 def _tls(section: Section) -> Tls:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -215,6 +217,17 @@ def init(
             help=say("mã định danh cơ quan", "code of the organ"),
         ),
     ] = "H05",
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar=say("THƯ_MỤC", "DIR"),
+            help=say(
+                "thư mục kho dữ liệu, nơi dịch vụ được ghi (mặc định: data trong --dir)",
+                "folder of the store, where the service may write (usual: data below --dir)",
+            ),
+        ),
+    ] = None,
     force: options.Force = False,
 ) -> None:
     """Write what a new node needs; nothing is overwritten without --force."""
@@ -236,8 +249,10 @@ def init(
             f"{there[0]} is there already; --force overwrites",
             f"{there[0]} đã có sẵn; --force để ghi đè",
         )
-    for inner in ("data", "trust", f"keys/{organ}"):
-        (folder / inner).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if store is not None:
+        texts[config] = _stored_at(store.absolute(), texts[config])
+    for inner in (store or folder / "data", folder / "trust", folder / f"keys/{organ}"):
+        inner.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "keys").chmod(0o700)
     for path, text in texts.items():
         data = _of(organ, text).encode()
@@ -255,6 +270,12 @@ def _of(organ: str, text: str) -> str:
     if organ != "H05":
         text = text.replace("UBND tỉnh Bắc Ninh", organ)
     return text.replace("{organ}", node)
+
+
+def _stored_at(store: Path, text: str) -> str:
+    """The config with its store elsewhere; the comment beside it stays."""
+    quoted = json.dumps(str(store), ensure_ascii=False)  # also a basic string of TOML
+    return re.sub(r'^data = "data" *', lambda _: f"data = {quoted}  ", text, count=1, flags=re.M)
 
 
 def _next(folder: Path, organ: str) -> str:

@@ -305,6 +305,23 @@ def test_a_mailroom_address_has_no_vhost() -> None:
     assert found[0].startswith("names a vhost")
 
 
+def test_a_vhost_in_the_file_of_the_mailrooms_is_refused(tmp_path: Path) -> None:
+    """Each organ names its own; another would be taken instead, and nobody would notice."""
+    config = load(written(tmp_path, GOOD + '[mailroom]\nurl_file = "mailroom.url"\n'))
+    assert config.mailroom is not None
+    secret = tmp_path / "mailroom.url"
+    for address in ("amqps://u:p@mq", "amqps://u:p@mq:5671/"):
+        secret.write_text(address + "\n")
+        secret.chmod(0o600)
+        assert config.mailroom.url() == address
+    secret.write_text("amqps://u:p@mq/mr-H05\n")
+    with pytest.raises(ConfigError, match=r"mailroom\.url: names a vhost; each organ") as caught:
+        config.mailroom.url()
+    assert "u:p" not in str(caught.value)
+    with pytest.raises(ConfigError, match="--mailroom-url names a vhost"):
+        config.mailroom.other("amqps://admin@mq/mr-H05")
+
+
 def test_url_and_url_file_exclude_each_other(tmp_path: Path) -> None:
     both = GOOD + 'url_file = "axis.url"\n'
     assert problems(tmp_path, both) == [(13, "axis.url_file", "stands beside url; keep one")]

@@ -36,6 +36,19 @@ def test_init_writes_a_config_that_loads(office: Office, tmp_path: Path) -> None
     assert entry.node == config.node
 
 
+def test_init_puts_the_store_where_the_service_may_write(office: Office, tmp_path: Path) -> None:
+    folder, store = tmp_path / "etc", tmp_path / 'var/lib "một"'
+    assert office.bare("init", "--dir", folder, "--store", store).code == 0
+    assert load(folder / "docexchange.toml").data == store
+    assert mode(store) == 0o700
+    assert not (folder / "data").exists()
+    unit = (Path(__file__).parents[3] / "deploy/docexchange.service").read_text()
+    page = (Path(__file__).parents[3] / "deploy/README.md").read_text()
+    written = "\nStateDirectory=docexchange\n"  # /var/lib/docexchange; ProtectSystem=strict
+    assert written in unit
+    assert "--organ H05 --store /var/lib/docexchange\n" in page
+
+
 def test_init_overwrites_only_when_asked(office: Office, tmp_path: Path) -> None:
     folder = tmp_path / "node"
     office.bare("init", "--dir", folder)
