@@ -172,7 +172,7 @@ def _disk(patient: Patient) -> Iterator[Found]:
 
 
 def _store(patient: Patient) -> Iterator[Found]:
-    path = patient.config.store
+    path = patient.config.store.resolve()  # SQLite follows links, too
     size = path.stat().st_size
     wal = path.with_name(path.name + "-wal")
     waiting = wal.stat().st_size if wal.exists() else 0
@@ -329,7 +329,13 @@ def _revocation(patient: Patient) -> Iterator[Found]:
             ),
             "docexchange evidence import",
         )
-    if not over:
+    if not newest and patient.config.revocation.policy == "required":
+        none = say(
+            "chưa có CRL nào: gói tin bị tạm giữ tới khi có CRL hoặc OCSP",
+            "no list is here: envelopes are held until a list or an OCSP answer comes",
+        )
+        yield Found("revocation", Verdict.WARNING, none, "docexchange evidence import")
+    elif not over:
         count = len(newest)
         told = say(f"{count} CRL còn hạn", f"{count} CRL(s) in force")
         yield Found("revocation", Verdict.GOOD, told)

@@ -1,0 +1,202 @@
+"""Each probe of `doctor`, well and ill: what it says then, and that it says so alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from docexchange.cli import probes
+from docexchange.cli.doctor import _NAMES
+from docexchange.core.admission import GIB, MIB, Disk
+from docexchange.core.errors import Conflict
+from docexchange.core.schedule import Lane
+from docexchange.edges import disk, topology
+from tests.authority import WEEK, crl
+from tests.docexchange.cli.test_evidence import CHECKED
+from tests.docexchange.cli.test_timestamps import stamp
+from tests.office import Office
+from tests.pki import AT, P256
+
+HOUR = timedelta(hours=1)
+STAMPED = '[timestamps]\nurls = ["https://tsa.example/tsr"]\n'
+MAILROOM = '[mailroom]\nurl = "amqp://guest:guest@localhost:1"\n'
+DEMO = "trusts a DEMO CA"  # the test PKI is one, and says so to every node
+Ill = Callable[[Office, pytest.MonkeyPatch], None]
+
+
+@pytest.fixture(autouse=True)
+def well(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node to which every probe applies, and of which every probe says good: its daemon runs (the
+    theatre's), documents came and went, all are stamped, lists are in force."""
+
+    async def complete(_url: str, _wanted: topology.Topology) -> list[str]:
+        return []
+
+    monkeypatch.setattr(topology, "check", complete)
+    monkeypatch.setattr(disk, "measure", lambda _: Disk(free=50 * GIB, total=100 * GIB))
+    config = office.folder / "H05" / "docexchange.toml"
+    organ = 'chain = "chain.pem"\n'
+    text = config.read_text().replace(organ, organ + 'mailroom = "mr-H05"\n')
+    config.write_text(text + STAMPED + CHECKED + MAILROOM)
+    lists = office.folder / "lists"
+    lists.mkdir()
+    for name, authority in (("root", P256.root), ("ca", P256.issuing)):
+        (lists / f"{name}.crl").write_bytes(crl(authority, next_update=AT + WEEK))
+    assert office.run("H05", "evidence", "import", lists, "--reason", "CRL").code == 0
+    office.play(office.theatre.send(1, ("H01",)))
+    office.settle()
+    stamp(office)
+
+
+def look(office: Office, name: str) -> list[tuple[str, str, str]]:
+    """(verdict, detail, what to do) of what one probe found."""
+    ran = office.run("H05", "doctor", "--json", "--only", name)
+    found: list[dict[str, Any]] = ran.json["probes"]
+    assert ran.code == (1 if any(one["verdict"] == "bad" for one in found) else 0)
+    return [(one["verdict"], one["detail"], one["remedy"] or "") for one in found]
+
+
+def test_each_says_good_of_a_node_that_is_well(office: Office) -> None:
+    for name in probes.PROBES:
+        found = [one for one in look(office, name) if DEMO not in one[1]]
+        assert {verdict for verdict, _, _ in found} == {"good"}, (name, found)
+        assert {remedy for _, _, remedy in found} == {""}
+        assert all(detail for _, detail, _ in found)
+    assert [detail for _, detail, _ in look(office, "broker")] == [
+        "axis: 3 queues stand",
+        "mr-H05: 5 queues stand",
+    ]
+
+
+def no_key(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    (office.folder / "H05" / "key.pem").unlink()
+
+
+def late_clock(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    office.theatre.clock.advance(-timedelta(minutes=6))
+
+
+def full_disk(_office: Office, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(disk, "measure", lambda _: Disk(free=400 * MIB, total=100 * GIB))
+
+
+def used_quota(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    config = office.folder / "H05" / "docexchange.toml"
+    config.write_text(config.read_text() + "[backpressure]\nopen_deliveries = 1\n")
+    office.theatre.axis.up = False
+    office.play(office.theatre.send(2, ("H01",)))
+
+
+def old_snapshot(office: Office, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(probes, "WAL_LARGE", 10)
+    office.play(office.theatre.send(2, ("H01",)))
+
+
+def damage(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    """A message that a porter set aside, since its content cannot be read."""
+    with closing(sqlite3.connect(office.folder / "H05.sqlite3")) as raw:
+        raw.execute(
+            "INSERT INTO mailroom_messages (vhost, routing_key, message_id, type, content_type,"
+            " correlation_id, headers, blob, created_at, large) SELECT 'mr-H05', 'document.H05',"
+            " 'A-BAD', 't', 'c', '', '{}', sha256, 0, 2 FROM blobs LIMIT 1"
+        )
+        raw.commit()
+
+
+def nothing_runs(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    office.theatre.nodes["H05"].store._lock.release()
+
+
+def no_queue(_office: Office, patch: pytest.MonkeyPatch) -> None:
+    async def gone(url: str, _wanted: object) -> list[str]:
+        return ["queue mr.submit.q"] if url.endswith("/mr-H05") else []
+
+    patch.setattr(topology, "check", gone)
+
+
+def no_answer(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    office.theatre.axis.up = False
+    office.play(office.theatre.send(2, ("H13",)))
+    office.theatre.clock.advance(13 * HOUR)
+
+
+def quarantined(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    office.theatre.axis.put(Lane.NORMAL, "H05", b"<a/>", "node-H01")
+    office.play(office.theatre.nodes["H05"].turn())
+
+
+def unstamped(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    office.play(office.theatre.send(2, ("H01",)))
+    office.theatre.clock.advance(HOUR)
+
+
+def two_journals(_office: Office, patch: pytest.MonkeyPatch) -> None:
+    one = SimpleNamespace(one=SimpleNamespace(checkpoint=SimpleNamespace(organ="H13")))
+    patch.setattr(probes, "contradictions", lambda _: [one])
+
+
+def over(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    office.theatre.clock.advance(WEEK + HOUR)
+
+
+def no_list(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(office.folder / "H05.sqlite3")) as raw:
+        raw.execute("DELETE FROM evidence")
+        raw.commit()
+
+
+AILMENTS: dict[Ill, tuple[str, str, str, str]] = {
+    no_key: ("config", "bad", "key.pem", "docexchange config check"),
+    late_clock: ("clock", "bad", "nothing is signed", "(NTP)"),
+    full_disk: ("disk", "bad", "new documents are refused", "make room at"),
+    used_quota: ("disk", "warning", "mr-H05: 1 deliveries under way, its quota", "queue shape"),
+    old_snapshot: ("store", "warning", "WAL", "find and end it"),
+    damage: ("store", "bad", "the content of A-BAD is damaged", "restore from a copy"),
+    nothing_runs: ("daemon", "bad", "nothing leaves or arrives", "docexchange run"),
+    no_queue: ("broker", "bad", "mr-H05: queue mr.submit.q", "docexchange topology apply"),
+    no_answer: ("destinations", "warning", "H13: the oldest waits", "agency ping H13"),
+    quarantined: ("attention", "warning", "1 quarantined", "docexchange quarantine list"),
+    unstamped: ("timestamps", "warning", "the oldest 1 h", "docexchange timestamps check"),
+    two_journals: ("witnesses", "bad", "H13: its signed receipts speak of two", "witnesses H13"),
+    over: ("revocation", "bad", "what it certified is held", "docexchange evidence import"),
+    no_list: ("revocation", "warning", "no list is here", "docexchange evidence import"),
+}
+
+
+@pytest.mark.parametrize("ill", AILMENTS, ids=lambda ill: ill.__name__)
+def test_each_finds_what_is_wrong_and_says_what_to_do(
+    office: Office, monkeypatch: pytest.MonkeyPatch, ill: Ill
+) -> None:
+    name, verdict, detail, remedy = AILMENTS[ill]
+    ill(office, monkeypatch)
+    worst = [one for one in look(office, name) if one[0] not in ("good", "not_applicable")]
+    worst = [one for one in worst if DEMO not in one[1]]
+    assert [one[0] for one in worst] == [verdict] * len(worst)
+    assert any(detail in one[1] and remedy in one[2] for one in worst), worst
+
+
+def test_no_probe_is_without_an_illness_and_a_name() -> None:
+    assert {name for name, *_ in AILMENTS.values()} == set(probes.PROBES)
+    assert set(probes.PROBES) <= set(_NAMES)
+
+
+@pytest.mark.parametrize("name", ["config", "broker"])
+def test_a_probe_that_fails_itself_hides_no_other(
+    office: Office, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fails(_patient: probes.Patient) -> Any:
+        raise Conflict("it cannot be looked at", "không xem được")
+        yield
+
+    monkeypatch.setitem(probes.PROBES, name, fails)
+    ran = office.run("H05", "doctor", "--json")
+    verdicts = {one["name"]: one["verdict"] for one in ran.json["probes"]}
+    assert ran.code == 1
+    assert [one for one, verdict in verdicts.items() if verdict == "bad"] == [name]
+    assert set(verdicts) == set(probes.PROBES)
