@@ -46,7 +46,8 @@ _CLAIM: Final = ("lines", "root", "head", "at")
 _TEXT = re.compile(
     re.escape(TITLE) + r"\norgan (?P<organ>[^\s]{1,64})\nlines (?P<lines>0|[1-9][0-9]{0,17})"
     r"\nroot (?P<root>[0-9a-f]{64})\nhead (?P<head>[0-9a-f]{64})"
-    r"\nat (?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)\n",
+    # Years that any clock zone can show and any tolerance can be added to.
+    r"\nat (?P<at>2[01][0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)\n",
 )
 
 

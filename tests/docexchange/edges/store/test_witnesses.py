@@ -148,6 +148,8 @@ async def test_a_clock_may_go_back_a_little(store: SqlStore) -> None:
 
 async def test_what_was_not_kept_or_cannot_be_read_is_no_witness(store: SqlStore) -> None:
     await hear(store, "5 lines", "")
+    for year in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+        await hear(store, f"{said(5).rpartition(' ')[0]} {year}")
     stray = receipt(document("D9"), checkpoint=said(5), received_sha256="")
     assert await store.apply_receipt(stray) is ReceiptOutcome.BAD_RECEIPT
     assert store.witnesses.of() == []
