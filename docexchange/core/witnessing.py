@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from envelopes.evidence.checkpoint import Checkpoint
 from envelopes.evidence.witness import Contradiction
 
 CLAIM_EVERY = timedelta(minutes=1)  # how old what our receipts say of our journal becomes
-KEPT_EVERY = timedelta(hours=1)  # between two statements of an organ that get a row; the receipts
+KEPT_EVERY = timedelta(hours=1)  # between two statements of an organ whose rows stay; the receipts
 # themselves have all of them
+
+
+class KeptFor(StrEnum):
+    """Why a statement of an organ has a row."""
+
+    NEWEST = "NEWEST"  # until a newer one comes: the end of a journal is what is cut off first
+    HOURLY = "HOURLY"
+    CONTRADICTION = "CONTRADICTION"  # evidence, on either side
 
 
 @dataclass(frozen=True, slots=True)

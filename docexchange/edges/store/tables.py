@@ -657,14 +657,13 @@ witnesses = Table(
     _int("at"),
     _text("sha256"),  # of the first receipt that carried it
     _int("seen_at"),
+    Column("why", Text, nullable=False, server_default="HOURLY"),  # `KeptFor`
 )
 Index(
-    "witnesses_of",
+    "witnesses_newest",
     witnesses.c.of,
     witnesses.c.holder,
-    witnesses.c.lines,
-    witnesses.c.root,
-    unique=True,
+    sqlite_where=witnesses.c.why == word("NEWEST"),
 )
 Index("witnesses_lines", witnesses.c.of, witnesses.c.lines)
 Index("witnesses_at", witnesses.c.of, witnesses.c.at)

@@ -1,8 +1,8 @@
 """What organs said of their journals: ours in our receipts, theirs in those that we got.
 
 Ours is a hash tree over the journal that goes on from where it was kept, so a receipt costs nothing
-and a minute costs its own lines. Of theirs a row is written once an hour for each organ, and always
-for one that contradicts another: the receipts themselves are kept anyway.
+and a minute costs its own lines. Of theirs a row stays for one an hour, and for each that
+contradicts another; the newest has one until a newer comes. The receipts are kept in any case.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from envelopes.evidence.checkpoint import Checkpoint, claimed
@@ -20,9 +20,9 @@ from envelopes.evidence.witness import CLOCK_BACK, FORK, WENT_BACK, Contradictio
 
 from ...core.model import Receipt, ReceiptOutcome
 from ...core.states import Kind
-from ...core.witnessing import KEPT_EVERY, Witness
+from ...core.witnessing import KEPT_EVERY, KeptFor, Witness
 from . import tables
-from .database import Connection, Query, Row, micros, moment
+from .database import Connection, Query, Row, adding, micros, moment
 from .transaction import Transaction
 from .writer import Writer
 
@@ -56,14 +56,15 @@ _SHORTER = Query(
     .order_by(_w.c.at)
     .limit(1)
 )
-_NEWEST = Query(
-    select(_w.c.at).where(_of, _w.c.holder == bindparam("holder")).order_by(_w.c.at.desc()).limit(1)
+_mine = _of & (_w.c.holder == bindparam("holder"))
+_at = select(_w.c.at).where(_mine).order_by(_w.c.at.desc()).limit(1)
+_HOURLY = Query(_at.where(_w.c.why == tables.word(KeptFor.HOURLY)))
+_NEWEST = Query(_at.where(_w.c.why == tables.word(KeptFor.NEWEST)))
+_NO_MORE_NEWEST = Query(delete(_w).where(_mine, _w.c.why == tables.word(KeptFor.NEWEST)))
+_IS_EVIDENCE = Query(
+    update(_w).where(_w.c.id == bindparam("row")).values(why=tables.word(KeptFor.CONTRADICTION))
 )
-_ADD = Query(
-    insert(_w)
-    .values({column.name: bindparam(column.name) for column in _w.c if column.name != "id"})
-    .on_conflict_do_nothing()
-)
+_ADD = Query(adding(_w))
 _ALL = Query(
     select(_w)
     .where((bindparam("organ") == tables.word("")) | (_w.c.of == bindparam("organ")))
@@ -163,20 +164,21 @@ class SqlWitnesses:
 def note(
     transaction: Transaction, said: Checkpoint, receipt: Receipt, outcome: ReceiptOutcome
 ) -> Sequence[Contradiction]:
-    """Keep a statement that is the first, an hour newer, or contradicts others; the contradictions
-    that nobody knew are journalled and returned. A receipt that was not kept is no evidence."""
+    """Keep a statement; those that it contradicts, and that nobody knew to be contradicted, are
+    journalled and returned. A receipt that was not kept is no evidence."""
     if outcome is ReceiptOutcome.BAD_RECEIPT:
         return ()
     connection, seen = transaction.connection, Seen(said, receipt.to_organ, receipt.sha256)
-    same = connection.rows(_KNOWN, of=said.organ, lines=said.lines)
-    if any((row["root"], row["head"]) == (said.root, said.head) for row in same):
-        return ()
-    found = [Contradiction(FORK, _seen(row), seen) for row in same[:1]]
-    found += [Contradiction(WENT_BACK, _seen(row), seen) for row in _backwards(connection, said)]
-    newest = connection.one(_NEWEST, of=said.organ, holder=receipt.to_organ)
-    if newest is not None and not found and said.at - moment(newest["at"]) < KEPT_EVERY:
-        return ()
-    connection.run(_ADD, **_columns(seen, receipt.arrived_at))
+    known = connection.rows(_KNOWN, of=said.organ, lines=said.lines)
+    forks = [row for row in known if (row["root"], row["head"]) != (said.root, said.head)]
+    is_known = len(forks) < len(known)
+    against = [] if is_known else [(FORK, row) for row in forks[:1]]
+    against += [(WENT_BACK, row) for row in _backwards(connection, said) if not _is_evidence(row)]
+    if against:
+        _keep_evidence(connection, seen, receipt.arrived_at, [row["id"] for _, row in against])
+    elif not is_known:
+        _keep(connection, seen, receipt.arrived_at)
+    found = [Contradiction(kind, _seen(row), seen) for kind, row in against]
     for one in found:
         transaction.note(
             "witness_contradicts",
@@ -192,6 +194,30 @@ def note(
     return found
 
 
+def _keep_evidence(
+    connection: Connection, seen: Seen, now: datetime, against: Sequence[int]
+) -> None:
+    for row in against:
+        connection.run(_IS_EVIDENCE, row=row)
+    connection.run(_ADD, **_columns(seen, now, KeptFor.CONTRADICTION))
+
+
+def _keep(connection: Connection, seen: Seen, now: datetime) -> None:
+    """One an hour stays, the newest in between goes on; a late one is in its receipt only."""
+    said, mine = seen.checkpoint, {"of": seen.checkpoint.organ, "holder": seen.holder}
+    last, newest = connection.one(_HOURLY, **mine), connection.one(_NEWEST, **mine)
+    young = last is not None and said.at - moment(last["at"]) < KEPT_EVERY
+    kept = [moment(row["at"]) for row in (last, newest) if row is not None]
+    if kept and said.at < max(kept):
+        return
+    connection.run(_NO_MORE_NEWEST, **mine)
+    connection.run(_ADD, **_columns(seen, now, KeptFor.NEWEST if young else KeptFor.HOURLY))
+
+
+def _is_evidence(row: Row) -> bool:
+    return bool(row["why"] == KeptFor.CONTRADICTION)
+
+
 def _backwards(connection: Connection, said: Checkpoint) -> list[Row]:
     """One that had more lines well before, and one that has fewer well after."""
     facts = {"of": said.organ, "lines": said.lines}
@@ -200,7 +226,7 @@ def _backwards(connection: Connection, said: Checkpoint) -> list[Row]:
     return [row for row in (longer, shorter) if row is not None]
 
 
-def _columns(seen: Seen, now: datetime) -> dict[str, object]:
+def _columns(seen: Seen, now: datetime, why: KeptFor) -> dict[str, object]:
     said = seen.checkpoint
     return {
         "of": said.organ,
@@ -211,6 +237,7 @@ def _columns(seen: Seen, now: datetime) -> dict[str, object]:
         "at": micros(said.at),
         "sha256": seen.sha256,
         "seen_at": micros(now),
+        "why": why,
     }
 
 

@@ -106,10 +106,12 @@ async def test_a_tree_of_another_journal_is_not_gone_on_with(tmp_path: Path) -> 
 async def test_what_an_organ_says_is_kept_once_an_hour(store: SqlStore) -> None:
     assert await hear(store, said(5)) == []
     assert await hear(store, said(5), said(6, 2 * MINUTE), said(9, HOUR)) == []
-    assert lengths(store) == [5]
-    assert await hear(store, said(20, HOUR + MINUTE)) == []
-    assert lengths(store) == [5, 20]
-    [first, _] = store.witnesses.of()
+    assert lengths(store) == [5, 9]  # the newest has a row too
+    assert await hear(store, said(8, HOUR - MINUTE)) == []  # came late
+    assert lengths(store) == [5, 9]
+    assert await hear(store, said(20, HOUR + MINUTE), said(21, HOUR + 2 * MINUTE)) == []
+    assert lengths(store) == [5, 20, 21]
+    [first, *_] = store.witnesses.of()
     assert (first.holder, first.checkpoint.organ) == ("H05", "H01")
     assert store.blob(first.sha256)
 
@@ -140,6 +142,40 @@ async def test_a_contradiction_is_journalled_once(store: SqlStore, later: str, k
     assert len(lines) == 1
     assert f'"kind":"{kind}"' in lines[0]
     assert later in lines[0]
+
+
+async def test_an_older_copy_within_the_hour_shows(store: SqlStore) -> None:
+    """Lines that were written after the last statement that stays are the first to be cut off."""
+    assert await hear(store, said(5), said(9, 10 * MINUTE), said(7, 20 * MINUTE)) == ["WENT_BACK"]
+    assert await hear(store, said(8, 30 * MINUTE), said(8, 40 * MINUTE)) == []  # told already
+    assert lengths(store) == [5, 9, 7, 8]
+
+
+async def test_a_copy_that_is_put_back_may_say_what_it_said_before(store: SqlStore) -> None:
+    assert await hear(store, said(5), said(9, 10 * MINUTE), said(5, 20 * MINUTE)) == ["WENT_BACK"]
+    assert lengths(store) == [5, 9, 5]
+
+
+async def test_a_wrong_clock_once_hides_nothing_later(store: SqlStore) -> None:
+    assert await hear(store, said(5, 9000 * HOUR), said(6)) == ["WENT_BACK"]
+    assert await hear(store, said(9, 10 * MINUTE), said(7, 20 * MINUTE)) == ["WENT_BACK"]
+
+
+async def test_each_question_about_a_statement_has_its_index(store: SqlStore) -> None:
+    at = {"of": "H01", "holder": "H05", "lines": 5, "before": 9, "after": 9}
+    reader = store._reader._raw
+    for query in (
+        witnesses._KNOWN,
+        witnesses._LONGER,
+        witnesses._SHORTER,
+        witnesses._HOURLY,
+        witnesses._NEWEST,
+        witnesses._NO_MORE_NEWEST,
+    ):
+        given = query.constants | at
+        plan = [row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {query.sql}", given)]
+        assert "SEARCH witnesses USING" in plan[0], plan
+        assert not any("TEMP B-TREE" in one for one in plan), plan
 
 
 async def test_a_clock_may_go_back_a_little(store: SqlStore) -> None:
