@@ -1,8 +1,8 @@
 """Why a statement about a journal is kept: the newest has a row, too, which the next one replaces.
 A copy that was put back may say what it said before, so a length may come more than once.
 
-Revision ID: 0017
-Revises: 0016
+Revision ID: 0018
+Revises: 0017
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
