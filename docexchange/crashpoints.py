@@ -42,6 +42,10 @@ COMMITS: Mapping[str, tuple[str, ...]] = {
     "hold": ("hold", "settle", "keep_damaged"),
     "receipt": ("apply_receipt", "match_parked"),
     "ping": ("answer_ping",),
+    "reconcile": (
+        *("reconcile_ask", "reconcile_answer", "reconcile_take", "send_again"),
+        "forget_questions",
+    ),
     "recall": ("submit_recalls", "accept_recalled", "take_recall"),
     "mailroom": ("reply", "mailroom_sent", "set_aside", "take_up_again"),
     "evidence": ("keep_evidence", "wake_held"),

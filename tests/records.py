@@ -239,7 +239,7 @@ def due(store: SqlStore, lane: Lane = Lane.NORMAL, now: datetime = NOW) -> list[
 
 
 _FIRST = """
-DROP TABLE directories; DROP TABLE legal_holds; DROP TABLE purged;
+DROP TABLE reconcilings; DROP TABLE directories; DROP TABLE legal_holds; DROP TABLE purged;
 DROP TABLE erasures; DROP TABLE sent_changes;
 DROP TABLE signings; DROP TABLE pauses; DROP TABLE open_work; DROP TABLE parked;
 DROP TABLE part_groups; DROP TABLE uploads; DROP TABLE evidence;

@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 
 POLL = 0.05  # s between two looks at the journal
 FAILED = frozenset({"publish_deferred", "publish_refused"})
+Sender = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="ORGAN",
+        help=say("cơ quan của nút này đứng gửi", "organ of this node that asks"),
+    ),
+]
 
 
 def ping(
     organ: Annotated[str, typer.Argument(metavar="ORGAN", help=say("mã cơ quan", "OrganId"))],
-    sender: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="ORGAN",
-            help=say("cơ quan của nút này đứng gửi", "organ of this node that asks"),
-        ),
-    ] = "",
+    sender: Sender = "",
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="30s", help=say("chờ lâu nhất", "longest wait"))
     ] = "30s",
@@ -44,7 +45,7 @@ def ping(
 
     longest = options.span(timeout)
     with session.open_world() as (config, world):
-        ours = _sender(config, sender)
+        ours = sender_of(config, sender)
         ref = asyncio.run(flow.send(organ, sender=ours, world=world, now=session.now()))
         store = compose.open_store(config, exclusive=False)
         try:
@@ -54,7 +55,8 @@ def ping(
     _tell(organ, ref, lines, longest, as_json=as_json)
 
 
-def _sender(config: Config, sender: str) -> str:
+def sender_of(config: Config, sender: str) -> str:
+    """The organ of ours that is meant; "" is the only one there is. Raises ConfigError."""
     if sender:
         return sender
     organs = sorted(config.organs)
@@ -88,8 +90,7 @@ def _tell(
     begun = _at(lines["queued"])
     out = _since(begun, lines.get("publish_confirmed"))
     back = _since(begun, lines.get("ping_answered"))
-    last = next((line for event, line in lines.items() if event in FAILED), None)
-    error = str(last.get("detail", "")) if last and out is None else ""
+    error = failure(lines) if out is None else ""
     if as_json:
         facts = {"organ": organ, "tracking_id": ref, "answered": back is not None}
         show.emit("agency-ping", {**facts, "confirmed_s": out, "answered_s": back, "error": error})
@@ -105,14 +106,22 @@ def _tell(
         )
     else:
         mark = show.paint("✖", "bad")
-        show.out(show.plain(f"{mark} {organ}: {_why(out, error, longest)}"))
+        why = silence(longest, error, taken=out is not None)
+        show.out(show.plain(f"{mark} {organ}: {why}"))
     if back is None:
         raise typer.Exit(exits.Exit.LATER)
 
 
-def _why(out: float | None, error: str, longest: timedelta) -> str:
+def failure(lines: Mapping[str, dict[str, Any]]) -> str:
+    """What the axis said against it, by the lines about it; "" if nothing."""
+    last = next((line for event, line in lines.items() if event in FAILED), None)
+    return str(last.get("detail", "")) if last else ""
+
+
+def silence(longest: timedelta, error: str, *, taken: bool) -> str:
+    """Why there is no answer, as far as we know; `taken`: the axis took what we sent."""
     waited = show.span(longest)
-    if out is not None:
+    if taken:
         return say(
             f"trục đã nhận, {waited} chưa có trả lời: nút bên kia không chạy, hoặc không tin ta",
             f"the axis took it, no answer for {waited}: its node does not run, or does not "

@@ -38,6 +38,7 @@ NOUNS = (
     "legal",
     "purge",
     "receipts",
+    "reconcile",
     "export",
     "bundle",
     "journal",

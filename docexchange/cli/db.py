@@ -14,7 +14,11 @@ from . import exits, options, session, show
 from .words import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..edges.store.check import Checked
+
+ORGANS_SHOWN = 10  # of those for whom something is held; `queue list --state held` has all
 
 
 def register(app: typer.Typer) -> None:
@@ -166,6 +170,7 @@ def restore(
             "head": manifest.head,
             "lines_cut": cut,
             "held": done.held,
+            "held_for": list(done.organs),
             "replaced": str(done.replaced) if done.replaced else None,
         }
         show.emit("db-restore", facts)
@@ -175,7 +180,7 @@ def restore(
     )
     show.facts(
         [
-            (say("Giữ lại", "Held back"), f"{done.held:,}"),
+            (say("Giữ lại", "Held back"), f"{done.held:,}" + _for(done.organs)),
             (
                 say("Nhật ký", "Journal"),
                 f"{manifest.lines:,} " + say("dòng", "lines") + _cut(cut),
@@ -186,15 +191,25 @@ def restore(
     show.note(
         say(
             "Nhật ký đi tiếp từ đây là một nhánh: mốc đã ký sau bản sao lưu sẽ không khớp; dòng "
-            "'restored' ghi rõ điều đó. Văn bản nhận sau bản sao lưu không có trong kho này. Xem "
-            "`docexchange queue list --state held`, hỏi bên nhận đã có chưa, rồi `docexchange "
-            "queue release REF --reason ...`.",
+            "'restored' ghi rõ điều đó. Văn bản nhận sau bản sao lưu không có trong kho này. Chạy "
+            "nút rồi đối soát với từng cơ quan có trao đổi: `docexchange reconcile ORGAN --since "
+            "NGÀY --release --resend --reason ...`.",
             "The journal that goes on from here is a fork: checkpoints signed after the backup "
             "will not agree with it; its line 'restored' says so. Documents received since the "
-            "backup are not in this store. See `docexchange queue list --state held`, ask the "
-            "recipients whether they have it, then `docexchange queue release REF --reason ...`.",
+            "backup are not in this store. Run the node, then compare with each organ that you "
+            "exchange with: `docexchange reconcile ORGAN --since DATE --release --resend --reason "
+            "...`.",
         )
     )
+
+
+def _for(organs: Sequence[str]) -> str:
+    """For whom it is held back, as far as a line holds them."""
+    if not organs:
+        return ""
+    more = len(organs) - ORGANS_SHOWN
+    named = ", ".join(organs[:ORGANS_SHOWN])
+    return f" ({named})" if more <= 0 else f" ({named}, … +{more})"
 
 
 def _cut(lines: int | None) -> str:

@@ -109,6 +109,11 @@ _HAPPENED: Mapping[str, tuple[str, str, str]] = {
     "retried": ("●", "cho gửi ngay", "made due now"),
     "replayed": ("●", "cho gửi lại sau khi hết hạn", "sent anew after it was given up"),
     "statuses_asked": ("●", "hỏi lại các trạng thái", "asked for its statuses again"),
+    "resent": (
+        "●",
+        "bên nhận bị mất, gửi lại cho bên nhận",
+        "sent again to the recipient, who had lost it",
+    ),
     "cancel_asked": ("■", "đề nghị huỷ gửi", "asked to be cancelled"),
 }
 

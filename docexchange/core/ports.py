@@ -27,6 +27,7 @@ from .model import (
     KeptView,
     MailroomMessage,
     OpenRecall,
+    Order,
     Origin,
     Outgoing,
     Part,
@@ -43,6 +44,7 @@ from .model import (
 )
 from .pacing import Turn
 from .recalls import Recall
+from .reconciling import Asked, Listed, Place, Window
 from .schedule import Lane
 from .stamping import Stamped, Unstamped
 from .states import Event, State
@@ -454,6 +456,50 @@ class Store(Protocol):
 
     async def answer_ping(self, said: Submission, by: str, sha256: str) -> None:
         """Queue the answer to a test that came from the organ `by`; nothing else is kept of it."""
+        ...
+
+    # -- reconciling ------------------------------------------------------------------------
+    async def ask_peer(self, question: Submission, order: Order) -> None:
+        """Queue a question to another organ, with its line in the journal."""
+        ...
+
+    def may_answer(self, asked: Asked, now: datetime) -> bool:
+        """Whether a question is new here and not one too many of this hour."""
+        ...
+
+    def listed(self, asked: Asked, window: Window) -> tuple[Listed, Place]:
+        """What our organ sent to the other and accepted from it within a window, a bounded number
+        of rows; and where the next question goes on. Blocks for up to some 100 ms."""
+        ...
+
+    def have_of(
+        self, organ: str, peer: str, digests: Collection[str]
+    ) -> Mapping[str, tuple[str, str]]:
+        """Of these, what our organ accepted from that peer: digest -> (tracking id, last status).
+        Blocks, 10 us for each."""
+        ...
+
+    async def send_again(
+        self, asked: Asked, sha256: str, new_id: Callable[[], str], now: datetime
+    ) -> int | None:
+        """Send a document once more to the recipient that acknowledged it and lost it; its size,
+        None if there is no such document or its content is gone."""
+        ...
+
+    async def answer_question(
+        self, asked: Asked, said: Submission, place: Place, **facts: int
+    ) -> bool:
+        """Queue the answer to a question; False if it has one already."""
+        ...
+
+    async def take_answer(self, asked: Asked, told: bytes, sha256: str, now: datetime) -> bool:
+        """Keep the first answer to a question of ours, by the organ that was asked; False if it is
+        none: nothing was changed."""
+        ...
+
+    async def forget_questions(self, now: datetime) -> int:
+        """Drop some old questions and answers that have left, and the contents of their envelopes;
+        call it again while it returns more than 0."""
         ...
 
     async def match_parked(self, now: datetime) -> Sequence[Receipt]:

@@ -33,9 +33,10 @@ from ..core.ping import is_ping
 from ..core.policy import Disposition, dispose, is_secret, sender_is_proven
 from ..core.ports import Incoming
 from ..core.recalls import RECALL, changed_by
+from ..core.reconciling import is_answer, is_question
 from ..core.states import CONFLICT, StatusCode
 from ..core.world import World
-from . import parts, ping, recall, receipts
+from . import parts, ping, recall, receipts, reconcile
 from .offload import DIGEST_BYTES, aside, is_heavy
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ class Outcome(StrEnum):
     ANSWERED_AGAIN = "answered_again"
     RECEIPT = "receipt"
     PING = "ping"  # a test: answered, and nothing else
+    RECONCILING = "reconciling"  # a question of another organ, or an answer to one of ours
     HELD = "held"
     QUARANTINED = "quarantined"
     REFUSED = "refused"  # a recall beyond its organ's quota: journalled, nothing else
@@ -176,6 +178,9 @@ async def judge(
     if envelope.organ not in message.recipients:
         why = f"{envelope.organ} is not among the signed recipients"
         return await _quarantine(envelope, report, "NOT_FOR_US", why, world, now)
+    if is_question(message) or is_answer(message):
+        await reconcile.take(message, report, envelope.sha256, envelope.organ, world=world, now=now)
+        return Outcome.RECONCILING
     if is_ping(message):
         await ping.answer(message, envelope.sha256, envelope.organ, world=world, now=now)
         return Outcome.PING

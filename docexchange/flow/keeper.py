@@ -71,6 +71,8 @@ def _tell(deadline: Deadline) -> None:
 async def tidy(*, world: World, now: datetime) -> None:
     """Forget what nobody can need any more; for now and then, not for every round."""
     rows = await world.store.sweep_orphans(now)
+    while some := await world.store.forget_questions(now):
+        rows += some
     if rows:
         log.info("tidied", rows=rows)
 

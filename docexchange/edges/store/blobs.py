@@ -270,6 +270,15 @@ def let_go(transaction: Transaction, number: int, sha256: str, ref: str, now: da
     erasing.mark(transaction, number, sha256, ref, now)
 
 
+def empty(transaction: Transaction, sha256: str) -> None:
+    """Drop what is stored under a digest at once, and keep the digest: of an envelope of ours that
+    is no document, and has left."""
+    known = transaction.connection.one(_FIND, sha256=sha256)
+    if known is not None and known["complete"] == tables.COMPLETE:
+        transaction.connection.run(_DROP_PARTS, blob_id=known["id"])
+        transaction.connection.run(_DESTROYED, blob_id=known["id"])
+
+
 def sweep_orphans(transaction: Transaction, now: datetime, most: int) -> int:
     """Drop content that was announced over a day ago and never linked; a large one in steps."""
     connection = transaction.connection

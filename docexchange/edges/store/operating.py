@@ -178,10 +178,36 @@ def ask_again(
         return []
     sent = transaction.connection.rows(_SENT, tracking_id=tracking_id)[0]
     asked = [row["to_organ"] for row in rows]
-    copy = Submission(
-        tracking_id=new_id(),
+    copy = copy_of(transaction.connection, sent, asked, new_id(), now, lane=rows[0]["lane"])
+    submissions.queue(transaction, copy, None)
+    for organ in asked:
+        _note(transaction, "statuses_asked", tracking_id, organ, order, now)
+    return asked
+
+
+def copy_of(
+    connection: Connection,
+    sent: Row,
+    to: Collection[str],
+    tracking_id: str,
+    now: datetime,
+    *,
+    lane: str = "",
+) -> Submission:
+    """The same bytes once more, as a delivery that waits for nothing.
+
+    Args:
+        connection: reads the content.
+        sent: row of the submission.
+        to: for whom.
+        tracking_id: of the copy.
+        now: when.
+        lane: of the axis; "" when the row of the submission has it.
+    """
+    return Submission(
+        tracking_id=tracking_id,
         kind=Kind.TEST,
-        data=blobs.content(transaction.connection, sent["sha256"]),
+        data=blobs.content(connection, sent["sha256"]),
         sha256=sent["sha256"],
         from_organ=sent["from_organ"],
         document_id=sent["document_id"],
@@ -189,17 +215,13 @@ def ask_again(
         number="",
         notation="",
         subject="",
-        recipients=tuple(asked),
-        lane=Lane(rows[0]["lane"]),
+        recipients=tuple(to),
+        lane=Lane(lane or sent["lane"]),
         priority=0,
         submitted_at=now,
         lifetime_ends=None,
         content_sha256=sent["content_sha256"],
     )
-    submissions.queue(transaction, copy, None)
-    for organ in asked:
-        _note(transaction, "statuses_asked", tracking_id, organ, order, now)
-    return asked
 
 
 def ask_cancel(transaction: Transaction, tracking_id: str, order: Order, now: datetime) -> None:

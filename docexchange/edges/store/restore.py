@@ -2,8 +2,9 @@
 
 What the copy does not know is gone from this node, but not from the others: the documents that it
 thinks unfinished may have been acknowledged, and what arrived later was acknowledged by us. So each
-open delivery is held back as RESTORED until a person, who has asked its recipient, lets it go on
-(`queue release`); the numbers of events jump ahead, and the journal says where history was cut.
+open delivery is held back as RESTORED until its recipient was asked (`reconcile --release`) or a
+person lets it go on (`queue release`); the numbers of events jump ahead, and the journal says where
+history was cut.
 
 The store in place is exchanged by one rename; whatever is interrupted leaves the old one or the new
 one, never none.
@@ -18,10 +19,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import bindparam, case, update
+from sqlalchemy import bindparam, case, select, update
 
 from ...core.errors import Conflict, NotFound, StoreError, StoreUnavailable
 from ...core.events import rfc3339
+from ...core.reconciling import RESTORED
 from . import backup, journal, tables
 from .check import FAULTS_MAX, check
 from .database import Connection, Query, micros, opened
@@ -32,7 +34,6 @@ from .transaction import Node, Transaction
 # Events of a document that may have been sent since the backup; the next ones get higher numbers,
 # so that no mailroom takes them for old ones, and no event's id is used twice.
 EVENTS_AHEAD = 1_000_000
-RESTORED = "restored"  # why a delivery is held: its recipient is to be asked first
 STEPS = ("copied", "marked", "aside", "replaced")  # where a restore may be interrupted
 
 _d, _s, _a = tables.deliveries, tables.submissions, tables.arrivals
@@ -45,6 +46,12 @@ _HOLD = Query(
         lifetime_ends=_ends,
         deadline=case((_d.c.deadline >= _d.c.lifetime_ends, _ends), else_=_d.c.deadline),
     )
+)
+_HELD_FOR = Query(
+    select(_d.c.to_organ)
+    .distinct()
+    .where(tables.HELD_BACK, tables.ALIVE, _d.c.held == tables.word(RESTORED))
+    .order_by(_d.c.to_organ)
 )
 _AHEAD = tuple(
     Query(update(table).values(event_seq=table.c.event_seq + bindparam("ahead")))
@@ -59,12 +66,14 @@ class Done:
     Args:
         manifest: of the backup.
         held: open deliveries that wait until a person lets them go on.
+        organs: whom these are for.
         replaced: where the store that was in place lies now, None if there was none.
         replaced_lines: of its journal, None if that could not be read.
     """
 
     manifest: backup.Manifest
     held: int
+    organs: tuple[str, ...]
     replaced: Path | None
     replaced_lines: int | None
 
@@ -118,7 +127,7 @@ def restore(
         _copy(source, copy)
         reached("copied")
         _refuse_damaged(copy, manifest)
-        held = _mark(copy, lock, manifest, node, now, before, lifetime)
+        held, organs = _mark(copy, lock, manifest, node, now, before, lifetime)
         reached("marked")
         replaced = _put_aside(store, now) if store.exists() else None
         reached("aside")
@@ -128,7 +137,7 @@ def restore(
     finally:
         linked.release()
         lock.release()
-    return Done(manifest, held, replaced, before[0] if before else None)
+    return Done(manifest, held, organs, replaced, before[0] if before else None)
 
 
 def _examined(source: Path, node: str) -> backup.Manifest:
@@ -183,8 +192,9 @@ def _mark(
     now: datetime,
     before: tuple[int, str] | None,
     lifetime: timedelta,
-) -> int:
-    """Bring its tables up, hold back what is open, and say in the journal that it was put back."""
+) -> tuple[int, tuple[str, ...]]:
+    """Bring its tables up, hold back what is open, and say in the journal that it was put back; how
+    many are held, and for whom."""
     if version(copy) > manifest.tables:
         raise StoreError("the copy has other tables than its manifest says")
     bring_up(copy, lock)
@@ -193,6 +203,7 @@ def _mark(
         transaction = Transaction(connection, Node(f"/node/{node}", lambda _: None))
         connection.command("BEGIN IMMEDIATE")
         held = connection.run(_HOLD, ends=micros(now + lifetime))
+        organs = tuple(row["to_organ"] for row in connection.rows(_HELD_FOR))
         for ahead in _AHEAD:
             connection.run(ahead, ahead=EVENTS_AHEAD)
         transaction.note(
@@ -211,7 +222,7 @@ def _mark(
         connection.command("COMMIT")
         connection.fold_log()
     backup.sync(copy)
-    return held
+    return held, organs
 
 
 def _journal_of(store: Path) -> tuple[int, str] | None:

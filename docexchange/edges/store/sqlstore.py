@@ -6,7 +6,7 @@ was committed. This file only opens, closes and passes on; each noun has its own
 
     submissions signings deliveries lanes pauses receipts parked pings arrivals kept
     handover uploads evidence blobs damage streams parts erasing journal forgetting views naming
-    openwork stamping figures statistics search
+    openwork stamping figures statistics search reconciling
     operating queue legalholds purging (these behind `operator`)
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
@@ -72,6 +72,7 @@ from ...core.model import (
 from ...core.pacing import Turn
 from ...core.ports import Taken
 from ...core.recalls import Recall
+from ...core.reconciling import Asked, Listed, Place, Sent, Window
 from ...core.schedule import Lane
 from ...core.searching import Hit, Search
 from ...core.stamping import Backlog, Stamped, Unstamped
@@ -98,6 +99,7 @@ from . import (
     pings,
     recalls,
     receipts,
+    reconciling,
     search,
     signings,
     stamping,
@@ -510,6 +512,89 @@ class SqlStore:
 
     async def answer_ping(self, said: Submission, by: str, sha256: str) -> None:
         await self._finish("answer_ping", lambda work: pings.answer(work, said, by, sha256))
+
+    # -- reconciling ------------------------------------------------------------------------
+    async def ask_peer(self, question: Submission, order: Order) -> None:
+        """Queue a question to another organ; `told` has what it answers. Raises StoreError."""
+        await self._write_large(question.sha256, question.data, question.submitted_at)
+        await self._writer.write(
+            "reconcile_ask", lambda work: reconciling.ask(work, question, order)
+        )
+
+    def told(self, tracking_id: str) -> bytes | None:
+        """What was answered to a question; None while there is nothing."""
+        return reconciling.told(self._reader, tracking_id)
+
+    def may_answer(self, asked: Asked, now: datetime) -> bool:
+        return reconciling.may_answer(self._reader, asked, now)
+
+    def listed(self, asked: Asked, window: Window) -> tuple[Listed, Place]:
+        with self._reader.reading():
+            if not window.continues:
+                sent, after = reconciling.sent(self._reader, asked, window)
+                received, behind = reconciling.received(self._reader, asked, window)
+                return Listed(tuple(sent), tuple(received)), Place(after, behind)
+            earlier = Asked(window.continues, asked.organ, asked.peer)
+            place = reconciling.goes_on(self._reader, earlier) or Place()
+            sent, received, after, behind = [], [], None, None
+            if place.sent is not None:
+                sent, after = reconciling.sent(self._reader, asked, window, place.sent)
+            if place.received is not None:
+                given = (asked, window, place.received)
+                received, behind = reconciling.received(self._reader, *given)
+            return Listed(tuple(sent), tuple(received)), Place(after, behind)
+
+    def have_of(
+        self, organ: str, peer: str, digests: Collection[str]
+    ) -> Mapping[str, tuple[str, str]]:
+        with self._reader.reading():
+            return reconciling.have(self._reader, organ, peer, digests)
+
+    async def send_again(
+        self, asked: Asked, sha256: str, new_id: Callable[[], str], now: datetime
+    ) -> int | None:
+        return await self._finish(
+            "send_again", lambda work: reconciling.send_again(work, asked, sha256, new_id, now)
+        )
+
+    async def answer_question(
+        self, asked: Asked, said: Submission, place: Place, **facts: int
+    ) -> bool:
+        await self._write_large(said.sha256, said.data, said.submitted_at, in_hand=True)
+        return await self._finish(
+            "reconcile_answer",
+            lambda work: reconciling.answer(work, asked, said, place, **facts),
+        )
+
+    async def take_answer(self, asked: Asked, told: bytes, sha256: str, now: datetime) -> bool:
+        return await self._finish(
+            "reconcile_take", lambda work: reconciling.take(work, asked, told, sha256, now)
+        )
+
+    def sent_to(self, asked: Asked, window: Window) -> list[Sent]:
+        """All documents of ours to an organ within a window, and those to it that are held back
+        since the store was restored; oldest first."""
+        with self._reader.reading():
+            found = {
+                one.tracking_id: one
+                for one in reconciling.restored(self._reader, asked.organ, asked.peer)
+            }
+            some, after = reconciling.sent(self._reader, asked, window)
+            found |= {one.tracking_id: one for one in some}
+            while after is not None:
+                some, after = reconciling.sent(self._reader, asked, window, after)
+                found |= {one.tracking_id: one for one in some}
+        return sorted(found.values(), key=lambda one: one.at)
+
+    def known_of(self, asked: Asked, digests: Collection[str]) -> set[str]:
+        """Those of these that our organ sent to the other, as far as this store knows."""
+        with self._reader.reading():
+            return reconciling.known(self._reader, asked, digests)
+
+    async def forget_questions(self, now: datetime) -> int:
+        return await self._writer.write(
+            "forget_questions", lambda work: reconciling.forget(work, now)
+        )
 
     async def match_parked(self, now: datetime) -> Sequence[Receipt]:
         if not parked.any_due(self._reader, now):  # asked every second, and nearly always so

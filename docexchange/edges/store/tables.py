@@ -18,6 +18,7 @@
     cursors                          up to which row of a table something was done
     search_sent, search_received     words of documents (FTS5), made by `SEARCHES`
     legal_holds, purged              what a person keeps from being purged; what was purged
+    reconcilings                     questions between two organs about what is between them
     journal_tree                     how far the journal was read for our receipts
     directories                      signed directories of organs that were served
     witnesses                        what others said in receipts of their journals
@@ -613,6 +614,27 @@ purged = Table(
     Column("blob_id", _Id, ForeignKey("blobs.id"), primary_key=True, autoincrement=False),
     _int("at"),
 )
+
+# Questions between two organs about the documents between them; our envelope of each is kept for
+# some days: of one that we asked the question, of one that we were asked the answer.
+reconcilings = Table(
+    "reconcilings",
+    metadata,
+    _id(),
+    Column("submission_id", BigInteger, ForeignKey("submissions.id"), nullable=False),
+    Column("tracking_id", Text, nullable=False, unique=True),  # of our envelope
+    _int("asked"),  # 1: we asked; 0: we were asked
+    _text("sha256"),  # of the question's envelope
+    _text("organ"),  # ours
+    _text("peer"),
+    _int("at"),
+    _int("next_sent", null=True),  # of one we were asked: where its lists go on
+    _int("next_received", null=True),
+    Column("answer", LargeBinary, nullable=True),  # of one we asked: what came
+)
+Index("reconcilings_question", reconcilings.c.sha256, reconcilings.c.organ, unique=True)
+Index("reconcilings_peer", reconcilings.c.peer, reconcilings.c.at)
+Index("reconcilings_at", reconcilings.c.at)
 
 # Words of number, subject and organs of what was sent and received; rowid is that of the document.
 # The index alone: no text is in it (content='').

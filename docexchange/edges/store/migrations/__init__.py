@@ -16,7 +16,7 @@ from ....core.errors import StoreBusy, StoreError
 from ..database import Connection, Query, connect, opened
 from ..storelock import StoreLock
 
-HEAD = "0018"  # the version that the program's statements are written for
+HEAD = "0019"  # the version that the program's statements are written for
 _PATIENCE_S = 10.0  # another process may be migrating just now; it takes a fraction of a second
 _VERSION = Query(select(column("version_num")).select_from(table("alembic_version")))
 _TABLES = Query(
