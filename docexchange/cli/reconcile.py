@@ -89,6 +89,11 @@ def reconcile(
     order = orders.order(orders.needed(reason) if release or resend else reason)
     with session.open_world() as (config, world):
         ours = agency_ping.sender_of(config, sender)
+        if organ == ours:
+            raise typer.BadParameter(
+                say(f"{organ} là chính cơ quan này", f"{organ} is this organ itself"),
+                param_hint="ORGAN",
+            )
         store = compose.open_store(config, exclusive=False)
         try:
             talk = Talk(world, store, ours, organ, order, longest)

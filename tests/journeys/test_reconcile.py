@@ -291,6 +291,14 @@ def test_an_old_node_answers_as_to_a_test_and_the_command_says_so(
     assert nodes["H01"].store.arrivals() == []
 
 
+def test_whom_it_cannot_ask(office: Office, nodes: dict[str, Node]) -> None:
+    assert compare(office, peer="H05").code == 2  # itself
+    assert compare(office, "--from", "H13").code == 4  # it does not speak for H13
+    ran = compare(office, peer="H02")
+    assert (ran.code, "[E-RTE-002]" in ran.err) == (5, True)
+    assert rows(nodes["H05"], "SELECT * FROM reconcilings") == []
+
+
 def test_a_silent_node_leaves_the_question_open(office: Office, nodes: dict[str, Node]) -> None:
     office.theatre.axis.full.add("H01")
     ran = compare(office, "--wait", "5s")

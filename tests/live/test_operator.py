@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 from itertools import count
 from pathlib import Path
 
@@ -72,5 +74,41 @@ async def test_a_ping_through_two_daemons(tmp_path: Path) -> None:
         assert 0 < answered["confirmed_s"] <= answered["answered_s"] < LIMIT
         assert (await place.ask("H01", "inbox", "list"))["documents"] == []
         assert (await place.ask("H05", "list"))["documents"] == []
+    finally:
+        await place.close()
+
+
+async def test_two_nodes_are_reconciled_after_a_restore(tmp_path: Path) -> None:
+    if find_server() is None:
+        pytest.skip("no rabbitmq-server here")
+    place = Playground(tmp_path, "", "")
+    copy = str(tmp_path / "copy.db")
+    try:
+        await place.open()
+        for organ in ("H05", "H01", "H13"):
+            await place.start_node(organ)
+        ref = await send(place, 1)
+        assert (await place.ask("H05", "reconcile", "H01", "--wait", f"{LIMIT}s"))["same"]
+        place.signal_node("H01", signal.SIGTERM)
+        await place.ended("H01")
+        held = await send(place, 2)
+        assert (await place.command("H05", "db", "backup", copy))[0] == 0
+        await place.start_node("H01")
+        async with asyncio.timeout(LIMIT):
+            while (await states(place, held))["H01"] != "acknowledged":
+                pass
+        place.signal_node("H05", signal.SIGTERM)
+        await place.ended("H05")
+        assert (await place.command("H05", "db", "restore", copy, "--replace"))[0] == 0
+        await place.start_node("H05")
+        options = ("--release", *WHY, "--wait", f"{LIMIT}s", "--json")
+        code, out, err = await place.command("H05", "reconcile", "H01", *options)
+        assert code == 1, err
+        told = json.loads(out)
+        assert [one["tracking_id"] for one in told["open_here"]] == [held]
+        assert told["done"]["receipts_came"] == 1
+        assert (await place.ask("H05", "reconcile", "H01", "--wait", f"{LIMIT}s"))["same"]
+        assert len((await place.ask("H01", "inbox", "list"))["documents"]) == 2
+        assert (await states(place, ref))["H01"] == "acknowledged"
     finally:
         await place.close()
