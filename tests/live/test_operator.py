@@ -85,13 +85,11 @@ async def test_two_nodes_are_reconciled_after_a_restore(tmp_path: Path) -> None:
     copy = str(tmp_path / "copy.db")
     try:
         await place.open()
-        for organ in ("H05", "H01", "H13"):
+        for organ in ("H05", "H01"):
             await place.start_node(organ)
-        ref = await send(place, 1)
-        assert (await place.ask("H05", "reconcile", "H01", "--wait", f"{LIMIT}s"))["same"]
         place.signal_node("H01", signal.SIGTERM)
         await place.ended("H01")
-        held = await send(place, 2)
+        held = await send(place, 1)
         assert (await place.command("H05", "db", "backup", copy))[0] == 0
         await place.start_node("H01")
         async with asyncio.timeout(LIMIT):
@@ -108,7 +106,6 @@ async def test_two_nodes_are_reconciled_after_a_restore(tmp_path: Path) -> None:
         assert [one["tracking_id"] for one in told["open_here"]] == [held]
         assert told["done"]["receipts_came"] == 1
         assert (await place.ask("H05", "reconcile", "H01", "--wait", f"{LIMIT}s"))["same"]
-        assert len((await place.ask("H01", "inbox", "list"))["documents"]) == 2
-        assert (await states(place, ref))["H01"] == "acknowledged"
+        assert len((await place.ask("H01", "inbox", "list"))["documents"]) == 1
     finally:
         await place.close()
