@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.reconciling import RESTORED
 from ..core.states import State
 from . import options, queue_orders, queue_shape, session, show, words
 from .words import say
@@ -167,6 +168,8 @@ def print_lines(lines: Sequence[QueueLine], last: Callable[[QueueLine], str]) ->
 
 def why(one: QueueLine, now: datetime) -> str:
     """Why a delivery waits, and when it goes on."""
+    if one.held == RESTORED:
+        return say("giữ lại từ khi khôi phục (reconcile)", "held since the restore (reconcile)")
     if one.held:
         return say(f"giữ lại: {one.held}", f"held: {one.held}")
     again = show.moment(one.next_try) if one.next_try and one.next_try > now else ""

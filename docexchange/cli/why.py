@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ..core.reconciling import RESTORED
 from ..core.states import State, StatusCode
 from . import show, words
 from .explain import OURS, given_up
@@ -57,6 +58,14 @@ def _remedy(delivery: DeliveryView) -> str:
 
 def _under_way(delivery: DeliveryView, around: Around) -> str:
     """Of what leaves us, or waits for its receipt; the nearest obstacle first."""
+    if delivery.held == RESTORED:
+        whom = delivery.to_organ
+        return say(
+            f"giữ lại từ khi khôi phục kho: {whom} có thể đã có; docexchange reconcile {whom} "
+            "--release",
+            f"held since the store was restored: {whom} may have it; docexchange reconcile {whom} "
+            "--release",
+        )
     if delivery.held:
         return say(
             f"tạm giữ: {delivery.held}; thả ra: docexchange queue release",

@@ -69,6 +69,11 @@ CAUSES: dict[str, tuple[DeliveryView, Around, str]] = {
         PAUSED,
         "tạm giữ: chờ lãnh đạo; thả ra: docexchange queue release",
     ),
+    "restored": (
+        delivery(held="restored"),
+        AROUND,
+        "giữ lại từ khi khôi phục kho: H01 có thể đã có; docexchange reconcile H01 --release",
+    ),
     "not taken": (
         delivery(attempts=3, last_error="từ chối / refused", next_try=NOW + MINUTE),
         AROUND,
