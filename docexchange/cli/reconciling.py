@@ -14,6 +14,7 @@ from ..core.errors import Deferred
 from ..core.reconciling import (
     ABOUT_MAX,
     AGAIN_MAX,
+    PER_HOUR,
     RESEND_MAX,
     RESTORED,
     Asked,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from ..edges.store import SqlStore
 
 POLL = 0.05  # s between two looks at the store
+QUESTIONS_MAX = 500  # of one comparison: 2.5 million documents; a list that goes on is no list
+WAITS = frozenset({State.QUEUED, State.SENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,9 @@ class Talk:
             self.wait, agency_ping.failure(lines), taken="publish_confirmed" in lines
         )
         return Deferred(
-            f"{self.peer} did not answer the question: {why}",
-            f"{self.peer} chưa trả lời câu hỏi đối soát: {why}",
+            f"{self.peer} did not answer the question: {why}; it answers {PER_HOUR} an hour",
+            f"{self.peer} chưa trả lời câu hỏi đối soát: {why}; mỗi giờ họ chỉ trả lời "
+            f"{PER_HOUR} câu",
         )
 
 
@@ -144,13 +148,20 @@ def compare(talk: Talk, since: datetime, until: datetime) -> Compared:
     accepted: dict[str, Sent] = {}
     window: Window | None = whole
     page = next(pages, ())
-    while page or window is not None:
+    for _ in range(QUESTIONS_MAX):
+        if not page and window is None:
+            break
         reply = talk.ask(Question(about=page, window=window))
         have |= reply.have.keys() & set(page)
         theirs |= {one.sha256: one for one in reply.sent}
         accepted |= {one.sha256: one for one in reply.received}
         window = Window(since, until, reply.question) if reply.more else None
         page = next(pages, ())
+    else:
+        raise Deferred(
+            f"{talk.peer} lists more than {QUESTIONS_MAX} answers hold; choose a later --since",
+            f"{talk.peer} liệt kê quá {QUESTIONS_MAX} câu trả lời; hãy chọn --since muộn hơn",
+        )
     return Compared(
         _as_they_stand(talk, whole, before, have),
         have,
@@ -199,7 +210,7 @@ def _release(talk: Talk, found: Differences) -> Settled:
     asked = tuple(one.sha256 for one in found.open_here)
     for page in _pages(asked, AGAIN_MAX):
         talk.ask(Question(again=page))
-    released = [one for one in found.not_there if one.held == RESTORED]
+    released = [one for one in found.not_there if one.held == RESTORED and one.state in WAITS]
     for one in released:
         given = (one.tracking_id, [talk.peer], talk.order, session.now())
         asyncio.run(talk.store.operator.release(*given))

@@ -44,7 +44,7 @@ RESEND_BYTES: Final = 64 * 1024 * 1024  # the same, together; one larger documen
 TEXT_MAX: Final = 4 * 1024 * 1024  # bytes of either; the fullest has 1.1 MB
 PER_HOUR: Final = 60  # questions of one organ to one of ours that are answered within an hour
 FRESH_FOR: Final = timedelta(days=1)  # one signed before that is not answered: it may be a replay
-KEPT_FOR: Final = timedelta(days=7)  # questions and answers, their envelopes too
+KEPT_FOR: Final = timedelta(days=2)  # questions and answers with their envelopes; a replay is known
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 

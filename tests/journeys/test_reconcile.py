@@ -23,7 +23,7 @@ from docexchange.core.searching import Search
 from docexchange.flow import inbox, keeper, outbox, reconcile
 from tests.office import Office, Ran, build
 from tests.pki import AT
-from tests.theatre import NAMES, Node, document
+from tests.theatre import NAMES, Node, Theatre, document
 
 WHY = ("--reason", "kho được khôi phục")
 ORDER = Order("an", "đối soát")
@@ -355,6 +355,16 @@ def test_many_documents_take_several_questions(
     assert compare(office).code == 0
 
 
+def test_a_list_without_an_end_is_given_up(
+    office: Office, nodes: dict[str, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = reconciling.write_reply
+    monkeypatch.setattr(reconciling, "write_reply", lambda one: whole(replace(one, more=True)))
+    monkeypatch.setattr(talking, "QUESTIONS_MAX", 3)
+    ran = compare(office)
+    assert (ran.code, "choose a later --since" in ran.err) == (75, True)
+
+
 def test_old_questions_are_forgotten_with_their_contents(
     office: Office, nodes: dict[str, Node]
 ) -> None:
@@ -385,6 +395,30 @@ def test_a_crash_while_a_question_is_answered(
     assert ran.json["done"]["copies_came"] == 1
     assert arrivals(nodes["H05"]) == ["1/QĐ-UBND"]
     assert compare(office).code == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_while_an_answer_is_taken(
+    office: Office, nodes: dict[str, Node], when: str
+) -> None:
+    nodes["H05"].crash_at = f"{when}:reconcile_take"
+    assert compare(office).code == 0
+    assert nodes["H05"].crashes == 1
+    assert len(events(nodes["H05"], "reconcile_told")) == 1
+
+
+async def test_two_organs_of_one_node(tmp_path: Path, template: Path) -> None:
+    theatre = Theatre(tmp_path, template, {"H05": "N", "H01": "N"})
+    world, at = theatre.nodes["N"].world, theatre.clock.now()
+    await theatre.send(1, ("H01",))
+    await theatre.settle()
+    question = Question(window=Window(at - DAY, at))
+    ref = await reconcile.ask(question, "H01", ORDER, sender="H05", world=world, now=at)
+    await theatre.settle()
+    text = theatre.nodes["N"].store.told(ref)
+    assert text is not None
+    assert [one.code for one in reconciling.read_reply(text).received] == ["01"]
+    theatre.close()
 
 
 async def test_a_document_with_such_a_mark_is_refused_at_the_door(nodes: dict[str, Node]) -> None:
