@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..core.errors import Deferred
+from ..core.questions import read_reply
 from ..core.reconciling import (
     ABOUT_MAX,
     AGAIN_MAX,
@@ -24,7 +25,6 @@ from ..core.reconciling import (
     Reply,
     Sent,
     Window,
-    read_reply,
 )
 from ..core.states import State
 from . import agency_ping, session

@@ -9,7 +9,7 @@ from __future__ import annotations
 from envelopes.model import Document
 
 from .errors import SubmissionRefused
-from .reconciling import is_answer, is_question
+from .questions import is_answer, is_question
 
 MARK = '<Ping xmlns="urn:docexchange:1"></Ping>'
 ANSWER = "Gói tin kiểm tra đường truyền, không phải văn bản"  # Description of the 01

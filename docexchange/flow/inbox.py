@@ -32,8 +32,8 @@ from ..core.parts import is_part
 from ..core.ping import is_ping
 from ..core.policy import Disposition, dispose, is_secret, sender_is_proven
 from ..core.ports import Incoming
+from ..core.questions import is_answer, is_question
 from ..core.recalls import RECALL, changed_by
-from ..core.reconciling import is_answer, is_question
 from ..core.states import CONFLICT, StatusCode
 from ..core.world import World
 from . import parts, ping, recall, receipts, reconcile

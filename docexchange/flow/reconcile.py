@@ -22,12 +22,13 @@ from envelopes.model import Document
 from envelopes.pack import new_document, with_trace
 from envelopes.report import Report
 
-from ..core import reconciling
+from ..core import questions, reconciling
 from ..core.errors import ContentDamaged, NotFound
 from ..core.model import Order, Submission
 from ..core.ping import MARK
 from ..core.policy import check_recipients, check_sender
-from ..core.reconciling import Asked, Listed, NotUnderstood, Place, Question, Reply
+from ..core.questions import NotUnderstood
+from ..core.reconciling import Asked, Listed, Place, Question, Reply
 from ..core.schedule import Lane
 from ..core.states import Kind
 from ..core.world import World
@@ -60,8 +61,8 @@ async def ask(
     check_sender(sender)
     world.keyring.signer(sender)
     check_recipients((organ,), world.directory, world.limits)
-    text = reconciling.write_question(question)
-    made = await _signed(text, reconciling.QUESTION, sender, organ, world, now)
+    text = questions.write_question(question)
+    made = await _signed(text, questions.QUESTION, sender, organ, world, now)
     await world.store.ask_peer(made, order)
     log.info("reconcile_asked", tracking_id=made.tracking_id, to=organ)
     return made.tracking_id
@@ -86,8 +87,8 @@ async def take(
     """
     peer = document.sender.organ_id
     try:
-        text = reconciling.text_of(document)
-        if reconciling.is_answer(document):
+        text = questions.text_of(document)
+        if questions.is_answer(document):
             await _keep(text, sha256, organ, peer, world, now)
         else:
             await _answer(text, report, Asked(sha256, organ, peer), world, now)
@@ -98,13 +99,13 @@ async def take(
 async def _keep(
     text: bytes, sha256: str, organ: str, peer: str, world: World, now: datetime
 ) -> None:
-    asked = Asked(reconciling.read_reply(text).question, organ, peer)
+    asked = Asked(questions.read_reply(text).question, organ, peer)
     if not await world.store.take_answer(asked, text, sha256, now):
         raise NotUnderstood("no question of ours waits for this answer of this organ")
 
 
 async def _answer(text: bytes, report: Report, asked: Asked, world: World, now: datetime) -> None:
-    question = reconciling.read_question(text)
+    question = questions.read_question(text)
     if report.signed_at is None or report.signed_at < now - reconciling.FRESH_FOR:
         raise NotUnderstood("it was signed too long ago: it may be a replay")
     if not world.store.may_answer(asked, now):
@@ -122,8 +123,8 @@ async def _answer(text: bytes, report: Report, asked: Asked, world: World, now: 
         resent,
     )
     made = await _signed(
-        reconciling.write_reply(reply),
-        reconciling.ANSWER,
+        questions.write_reply(reply),
+        questions.ANSWER,
         asked.organ,
         asked.peer,
         world,
@@ -193,7 +194,7 @@ async def _signed(
             subject="Đối soát văn bản đã gửi, nhận",
             type_name="Công văn",
             date=now.date(),
-            files=[(reconciling.FILE, text)],
+            files=[(questions.FILE, text)],
         ),
         unknown=(MARK, mark),
     )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from docexchange.cli import reconciling as talking
-from docexchange.core import reconciling
+from docexchange.core import questions
 from docexchange.core.errors import SubmissionRefused
 from docexchange.core.model import Order
 from docexchange.core.reconciling import Asked, Question, Reply, Window
@@ -256,27 +256,25 @@ def test_a_forged_or_foreign_answer_changes_nothing(office: Office, nodes: dict[
     [(question,)] = rows(nodes["H05"], "SELECT sha256 FROM reconcilings")
     before = snapshot(nodes["H05"])
     lie = Reply(question, have={"ab" * 32: "06"})
-    wrong = reconciling.write_reply(replace(lie, question="cd" * 32))
+    wrong = questions.write_reply(replace(lie, question="cd" * 32))
     for signer, sender, text in (
-        ("H13", "H13", reconciling.write_reply(lie)),  # another organ answers in its own name
-        ("H13", "H01", reconciling.write_reply(lie)),  # and in the name of the one asked
+        ("H13", "H13", questions.write_reply(lie)),  # another organ answers in its own name
+        ("H13", "H01", questions.write_reply(lie)),  # and in the name of the one asked
         ("H01", "H01", wrong),  # an answer to a question that was never asked
         ("H01", "H01", b'{"v": 2}'),
         ("H01", "H01", b"\xff"),
     ):
-        office.play(deliver(office, signer, sender, "H05", text, reconciling.ANSWER))
+        office.play(deliver(office, signer, sender, "H05", text, questions.ANSWER))
     assert snapshot(nodes["H05"]) == before
     assert nodes["H05"].store.told(ref) is None
     [kept] = nodes["H05"].store.kept_list()
     assert kept.reason == "SIGNER_NOT_SENDER"
 
-    office.play(
-        deliver(office, "H01", "H01", "H05", reconciling.write_reply(lie), reconciling.ANSWER)
-    )
-    assert nodes["H05"].store.told(ref) == reconciling.write_reply(lie)  # the right one counts
-    other = reconciling.write_reply(replace(lie, have={}))
-    office.play(deliver(office, "H01", "H01", "H05", other, reconciling.ANSWER))
-    assert nodes["H05"].store.told(ref) == reconciling.write_reply(lie)  # once
+    office.play(deliver(office, "H01", "H01", "H05", questions.write_reply(lie), questions.ANSWER))
+    assert nodes["H05"].store.told(ref) == questions.write_reply(lie)  # the right one counts
+    other = questions.write_reply(replace(lie, have={}))
+    office.play(deliver(office, "H01", "H01", "H05", other, questions.ANSWER))
+    assert nodes["H05"].store.told(ref) == questions.write_reply(lie)  # once
     [view] = nodes["H05"].store.documents(10)
     assert view.deliveries[0].state.value == "sent"  # and even that acknowledges nothing
 
@@ -331,8 +329,8 @@ def test_many_documents_take_several_questions(
     """Pages of two digests, lists of three lines, and no more than five documents looked at."""
     monkeypatch.setattr(talking, "ABOUT_MAX", 2)
     monkeypatch.setattr(talking, "RESEND_MAX", 2)
-    monkeypatch.setattr("docexchange.edges.store.reconciling.LINES_MAX", 3)
-    monkeypatch.setattr("docexchange.edges.store.reconciling.SCAN_MAX", 5)
+    monkeypatch.setattr("docexchange.edges.store.comparing.LINES_MAX", 3)
+    monkeypatch.setattr("docexchange.edges.store.comparing.SCAN_MAX", 5)
     copy = office.folder / "copy.db"
     for number in range(1, 8):
         step(
@@ -358,8 +356,8 @@ def test_many_documents_take_several_questions(
 def test_a_list_without_an_end_is_given_up(
     office: Office, nodes: dict[str, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = reconciling.write_reply
-    monkeypatch.setattr(reconciling, "write_reply", lambda one: whole(replace(one, more=True)))
+    whole = questions.write_reply
+    monkeypatch.setattr(questions, "write_reply", lambda one: whole(replace(one, more=True)))
     monkeypatch.setattr(talking, "QUESTIONS_MAX", 3)
     ran = compare(office)
     assert (ran.code, "choose a later --since" in ran.err) == (75, True)
@@ -417,12 +415,12 @@ async def test_two_organs_of_one_node(tmp_path: Path, template: Path) -> None:
     await theatre.settle()
     text = theatre.nodes["N"].store.told(ref)
     assert text is not None
-    assert [one.code for one in reconciling.read_reply(text).received] == ["01"]
+    assert [one.code for one in questions.read_reply(text).received] == ["01"]
     theatre.close()
 
 
 async def test_a_document_with_such_a_mark_is_refused_at_the_door(nodes: dict[str, Node]) -> None:
-    for mark in (reconciling.QUESTION, reconciling.ANSWER):
+    for mark in (questions.QUESTION, questions.ANSWER):
         marked = replace(document(1, ("H01",)), unknown=(mark,))
         with pytest.raises(SubmissionRefused, match="E-FMT-020"):
             await outbox.submit(marked, world=nodes["H05"].world, now=AT)
@@ -450,7 +448,7 @@ def asked(office: Office, of: str, peer: str, question: Question) -> Reply:
     office.settle()
     text = office.theatre.nodes[of].store.told(ref)
     assert text is not None
-    return reconciling.read_reply(text)
+    return questions.read_reply(text)
 
 
 async def deliver(

@@ -2,58 +2,34 @@
 
     ask, take       our question, and the answer to it: kept for whoever asked, and nothing else
     answer          the answer to a question of another organ, once for each
-    sent, have      what both sides are compared by; each looks at documents of these two only
     send_again      the bytes of a document once more, for the recipient that lost them
 
-No step looks at more than a bounded number of rows. After some days all of it is forgotten, and
+What both sides are compared by is read by `comparing`. After some days all of it is forgotten, and
 the contents of these envelopes too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Select,
-    bindparam,
-    delete,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import BindParameter, bindparam, delete, func, select, update
 
 from ...core.model import Order, Submission
-from ...core.recalls import Recall
-from ...core.reconciling import (
-    KEPT_FOR,
-    LINES_MAX,
-    PER_HOUR,
-    RESTORED,
-    SCAN_MAX,
-    Asked,
-    Place,
-    Sent,
-    Window,
-)
-from ...core.states import Kind, State
+from ...core.reconciling import KEPT_FOR, PER_HOUR, Asked, Place
+from ...core.states import State
 from . import blobs, gone, submissions, tables
-from .database import Connection, Query, Row, adding, micros, moment
+from .comparing import BETWEEN, DOCUMENT
+from .database import Connection, Query, Row, adding, micros
 from .operating import copy_of
 from .transaction import Transaction
 
-BACK = timedelta(minutes=10)  # how far a clock may have been put back between two documents
 STEP_ROWS = 20  # envelopes let go in one transaction, 1 MB each
 _HOUR = timedelta(hours=1)
 
-_x, _s, _d, _a = tables.reconcilings, tables.submissions, tables.deliveries, tables.arrivals
+_x, _s, _d = tables.reconcilings, tables.submissions, tables.deliveries
 _organ: BindParameter[str] = bindparam("organ")
 _peer: BindParameter[str] = bindparam("peer")
-_document = _s.c.kind == tables.word(Kind.DOCUMENT)
 _SUBMITTED = Query(
     select(_s.c.id).where(_s.c.tracking_id == bindparam("name"), _s.c.kind == bindparam("kind"))
 )
@@ -71,105 +47,13 @@ _TAKE = Query(
     update(_x).where(_x.c.id == bindparam("question_id")).values(answer=bindparam("told"))
 )
 _TOLD = Query(select(_x.c.answer).where(_x.c.tracking_id == bindparam("tracking_id")))
-_facts = (
-    *(_s.c.id, _s.c.sha256, _s.c.document_id, _s.c.submitted_at, _s.c.tracking_id),
-    *(_d.c.state, _d.c.code, _d.c.held),
-)
-_between: ColumnElement[bool] = (_s.c.from_organ == _organ) & (_d.c.to_organ == _peer)
-
-
-def _within(number: ColumnElement[int], at: ColumnElement[int]) -> ColumnElement[bool]:
-    piece = (number > bindparam("after")) & (number <= bindparam("last"))
-    return piece & (at >= bindparam("since")) & (at <= bindparam("until"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows of a table that are numbered as time goes on, read piece by piece.
-
-    Args:
-        last: the highest number.
-        first: (id, at) of the first row from a number on.
-        bound: number of the row that is so many rows behind another.
-        wanted: those of two organs.
-    """
-
-    last: Query
-    first: Query
-    bound: Query
-    wanted: Query
-
-    @classmethod
-    def of(
-        cls,
-        number: ColumnElement[int],
-        at: ColumnElement[int],
-        only: ColumnElement[bool],
-        wanted: Select[Any],
-    ) -> _Rows:
-        return cls(
-            Query(select(func.max(number).label("id")).where(only)),
-            Query(
-                select(number.label("id"), at.label("at"))
-                .where(only, number >= bindparam("first"))
-                .order_by(number)
-                .limit(1)
-            ),
-            Query(
-                select(number.label("id"))
-                .where(only, number > bindparam("after"))
-                .order_by(number)
-                .limit(1)
-                .offset(bindparam("scan"))
-            ),
-            Query(
-                wanted.where(only, _within(number, at)).order_by(number).limit(bindparam("most"))
-            ),
-        )
-
-
-_SENT = _Rows.of(
-    _s.c.id,
-    _s.c.submitted_at,
-    _document,
-    select(*_facts)
-    .join_from(_s, _d, _d.c.submission_id == _s.c.id)
-    .where(_between, _d.c.recall != tables.word(Recall.CANCELLED)),  # of that nobody was to get it
-)
-_RECEIVED = _Rows.of(
-    _a.c.id,
-    _a.c.arrived_at,
-    _a.c.id > tables.number(0),
-    select(_a.c.id, _a.c.sha256, _a.c.document_id, _a.c.arrived_at, _a.c.code).where(
-        _a.c.organ == _organ, _a.c.from_organ == _peer
-    ),
-)
-_RESTORED = Query(
-    select(*_facts)
-    .join_from(_d, _s)
-    .where(tables.HELD_BACK, tables.ALIVE, _d.c.held == tables.word(RESTORED), _between)
-    .order_by(_d.c.id)
-)
-_HAVE = Query(
-    select(_a.c.tracking_id, _a.c.code).where(
-        _a.c.blob_id == tables.blob_of(bindparam("sha256")),
-        _a.c.organ == _organ,
-        _a.c.from_organ == _peer,
-    )
-)
-_KNOWN = Query(
-    select(_d.c.id)
-    .join_from(_s, _d, _d.c.submission_id == _s.c.id)
-    .where(_s.c.blob_id == tables.blob_of(bindparam("sha256")), _document, _between)
-    .limit(1)
-)
 _AGAIN = Query(
     select(_s, _d.c.lane)
     .join_from(_s, _d, _d.c.submission_id == _s.c.id)
     .where(
         _s.c.blob_id == tables.blob_of(bindparam("sha256")),
-        _document,
-        _between,
+        DOCUMENT,
+        BETWEEN,
         _d.c.state == tables.word(State.ACKNOWLEDGED),
         _d.c.recall == tables.word(""),
     )
@@ -278,99 +162,7 @@ def _add(
     )
 
 
-# -- both sides --------------------------------------------------------------------------------
-
-
-def sent(
-    connection: Connection, asked: Asked, window: Window, after: int | None = None
-) -> tuple[list[Sent], int | None]:
-    """Documents that our organ sent to the other within a window, behind a number or (None) from
-    its beginning: at most LINES_MAX, and at most SCAN_MAX of anybody are looked at. And where to go
-    on, None at the end."""
-    rows, following = _piece(connection, _SENT, asked, window, after)
-    return [_read(row) for row in rows], following
-
-
-def received(
-    connection: Connection, asked: Asked, window: Window, after: int | None = None
-) -> tuple[list[Sent], int | None]:
-    """The same of what our organ accepted from the other, by the time it arrived."""
-    rows, following = _piece(connection, _RECEIVED, asked, window, after)
-    return [
-        Sent(
-            row["sha256"],
-            row["document_id"],
-            moment(row["arrived_at"]),
-            State.ACKNOWLEDGED,
-            row["code"],
-        )
-        for row in rows
-    ], following
-
-
-def _piece(
-    connection: Connection, of: _Rows, asked: Asked, window: Window, after: int | None
-) -> tuple[Sequence[Row], int | None]:
-    if after is None:
-        after = _begin(connection, of, window.since)
-    bound = connection.one(of.bound, after=after, scan=SCAN_MAX - 1)
-    last = bound["id"] if bound else _last(connection, of)
-    rows = connection.rows(
-        of.wanted,
-        organ=asked.organ,
-        peer=asked.peer,
-        since=micros(window.since),
-        until=micros(window.until),
-        after=after,
-        last=last,
-        most=LINES_MAX,
-    )
-    if len(rows) == LINES_MAX:
-        return rows, rows[-1]["id"]
-    return rows, last if bound else None
-
-
-def _begin(connection: Connection, of: _Rows, since: datetime) -> int:
-    """A number below that of every row since then, found by halving: times grow with the numbers,
-    but for a clock that was put back."""
-    wanted = micros(since - BACK)
-    low, high = 0, _last(connection, of) + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        row = connection.one(of.first, first=middle)
-        if row is not None and row["at"] < wanted:
-            low = row["id"]
-        else:
-            high = middle
-    return low
-
-
-def _last(connection: Connection, of: _Rows) -> int:
-    return connection.rows(of.last)[0]["id"] or 0
-
-
-def restored(connection: Connection, organ: str, peer: str) -> list[Sent]:
-    """Documents to an organ that are held back since the store was restored."""
-    return [_read(row) for row in connection.rows(_RESTORED, organ=organ, peer=peer)]
-
-
-def have(
-    connection: Connection, organ: str, peer: str, digests: Collection[str]
-) -> dict[str, tuple[str, str]]:
-    """Of these, what one of our organs accepted from that peer: digest -> (tracking id, last
-    status that we said)."""
-    found = {}
-    for sha256 in digests:
-        row = connection.one(_HAVE, sha256=sha256, organ=organ, peer=peer)
-        if row is not None:
-            found[sha256] = row["tracking_id"], row["code"]
-    return found
-
-
-def known(connection: Connection, asked: Asked, digests: Collection[str]) -> set[str]:
-    """Those of these that our organ sent to the other, as far as this store knows."""
-    names = {"organ": asked.organ, "peer": asked.peer}
-    return {one for one in digests if connection.one(_KNOWN, sha256=one, **names) is not None}
+# -- sending again -----------------------------------------------------------------------------
 
 
 def send_again(
@@ -391,18 +183,6 @@ def send_again(
     facts = {"organ": asked.peer, "sha256": asked.sha256}
     transaction.note("resent", row["tracking_id"], now, **facts)
     return len(copy.data)
-
-
-def _read(row: Row) -> Sent:
-    return Sent(
-        row["sha256"],
-        row["document_id"],
-        moment(row["submitted_at"]),
-        State(row["state"]),
-        row["code"],
-        row["tracking_id"],
-        row["held"],
-    )
 
 
 # -- forgetting --------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ was committed. This file only opens, closes and passes on; each noun has its own
 
     submissions signings deliveries lanes pauses receipts parked pings arrivals kept
     handover uploads evidence blobs damage streams parts erasing journal forgetting views naming
-    openwork stamping figures statistics search reconciling
+    openwork stamping figures statistics search
+    reconciling comparing
     operating queue legalholds purging (these behind `operator`)
 
 The daemon holds a lock beside the database for life; the command line works next to it without.
@@ -80,6 +81,7 @@ from ...core.states import Event, State
 from . import (
     arrivals,
     blobs,
+    comparing,
     damage,
     deliveries,
     directories,
@@ -531,24 +533,24 @@ class SqlStore:
     def listed(self, asked: Asked, window: Window) -> tuple[Listed, Place]:
         with self._reader.reading():
             if not window.continues:
-                sent, after = reconciling.sent(self._reader, asked, window)
-                received, behind = reconciling.received(self._reader, asked, window)
+                sent, after = comparing.sent(self._reader, asked, window)
+                received, behind = comparing.received(self._reader, asked, window)
                 return Listed(tuple(sent), tuple(received)), Place(after, behind)
             earlier = Asked(window.continues, asked.organ, asked.peer)
             place = reconciling.goes_on(self._reader, earlier) or Place()
             sent, received, after, behind = [], [], None, None
             if place.sent is not None:
-                sent, after = reconciling.sent(self._reader, asked, window, place.sent)
+                sent, after = comparing.sent(self._reader, asked, window, place.sent)
             if place.received is not None:
                 given = (asked, window, place.received)
-                received, behind = reconciling.received(self._reader, *given)
+                received, behind = comparing.received(self._reader, *given)
             return Listed(tuple(sent), tuple(received)), Place(after, behind)
 
     def have_of(
         self, organ: str, peer: str, digests: Collection[str]
     ) -> Mapping[str, tuple[str, str]]:
         with self._reader.reading():
-            return reconciling.have(self._reader, organ, peer, digests)
+            return comparing.have(self._reader, organ, peer, digests)
 
     async def send_again(
         self, asked: Asked, sha256: str, new_id: Callable[[], str], now: datetime
@@ -577,19 +579,19 @@ class SqlStore:
         with self._reader.reading():
             found = {
                 one.tracking_id: one
-                for one in reconciling.restored(self._reader, asked.organ, asked.peer)
+                for one in comparing.restored(self._reader, asked.organ, asked.peer)
             }
-            some, after = reconciling.sent(self._reader, asked, window)
+            some, after = comparing.sent(self._reader, asked, window)
             found |= {one.tracking_id: one for one in some}
             while after is not None:
-                some, after = reconciling.sent(self._reader, asked, window, after)
+                some, after = comparing.sent(self._reader, asked, window, after)
                 found |= {one.tracking_id: one for one in some}
         return sorted(found.values(), key=lambda one: one.at)
 
     def known_of(self, asked: Asked, digests: Collection[str]) -> set[str]:
         """Those of these that our organ sent to the other, as far as this store knows."""
         with self._reader.reading():
-            return reconciling.known(self._reader, asked, digests)
+            return comparing.known(self._reader, asked, digests)
 
     async def forget_questions(self, now: datetime) -> int:
         return await self._writer.write(

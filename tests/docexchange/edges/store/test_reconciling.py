@@ -10,8 +10,8 @@ import pytest
 from docexchange.core.model import Order
 from docexchange.core.reconciling import Asked, Sent, Window
 from docexchange.core.states import Event, Kind
-from docexchange.edges.store import SqlStore, reconciling
-from docexchange.edges.store.reconciling import BACK, _piece
+from docexchange.edges.store import SqlStore, comparing, reconciling
+from docexchange.edges.store.comparing import BACK, _piece
 from tests.records import NOW, arrival, document, status
 
 HOUR = timedelta(hours=1)
@@ -54,14 +54,14 @@ async def test_the_beginning_is_found_by_halving_though_a_clock_was_put_back(
 async def test_a_list_goes_on_where_it_stopped(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "LINES_MAX", 3)
-    monkeypatch.setattr(reconciling, "SCAN_MAX", 4)
+    monkeypatch.setattr(comparing, "LINES_MAX", 3)
+    monkeypatch.setattr(comparing, "SCAN_MAX", 4)
     for number in range(20):
         await sent(store, number, NOW, "H13" if 5 < number < 15 else "H01")
     pieces: list[list[str]] = []
     after: int | None = 0
     while after is not None:
-        some, after = reconciling.sent(store._reader, BETWEEN, ALL, after)
+        some, after = comparing.sent(store._reader, BETWEEN, ALL, after)
         pieces.append(listed(some))
     assert max(map(len, pieces)) == 3
     assert [] in pieces  # a stretch that was all for others
@@ -121,11 +121,11 @@ def test_each_step_has_its_index(store: SqlStore) -> None:
     given |= dict.fromkeys(("after", "last", "since", "until", "first", "scan", "before"), 0)
     given |= {"most": 1}
     queries = [
-        *(reconciling._QUESTION, reconciling._LATELY, reconciling._TOLD, reconciling._HAVE),
-        *(reconciling._KNOWN, reconciling._AGAIN, reconciling._RESTORED, reconciling._OLD),
+        *(reconciling._QUESTION, reconciling._LATELY, reconciling._TOLD, comparing._HAVE),
+        *(comparing._KNOWN, reconciling._AGAIN, comparing._RESTORED, reconciling._OLD),
         reconciling._SUBMITTED,
     ]
-    for rows in (reconciling._SENT, reconciling._RECEIVED):
+    for rows in (comparing._SENT, comparing._RECEIVED):
         queries += [rows.last, rows.first, rows.bound, rows.wanted]
     for query in queries:
         values = given | query.constants
@@ -133,4 +133,4 @@ def test_each_step_has_its_index(store: SqlStore) -> None:
         steps = [row["detail"] for row in plan]
         assert steps
         assert not any(step.startswith("SCAN") for step in steps), (query.sql, steps)
-    assert _piece(store._reader, reconciling._SENT, BETWEEN, ALL, None) == ([], None)
+    assert _piece(store._reader, comparing._SENT, BETWEEN, ALL, None) == ([], None)
