@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,7 @@ class Judged:
         checks: of its signature, by the steps of `verify`.
         lines: those of a proof, () of a checkpoint alone.
         unproven: numbers of those that do not lead to the checkpoint.
+        proven_at: when a timestamp token proves it to have existed, None if none does.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class Judged:
     checks: Sequence[Check]
     lines: Sequence[proof.Line] = ()
     unproven: Sequence[int] = ()
+    proven_at: datetime | None = None
 
     @property
     def indication(self) -> Indication:
@@ -73,6 +76,7 @@ class Judged:
             "organ": seen.organ,
             "signer": self.signed.chain[0].subject,
             "at": seen.at,
+            "proven_at": self.proven_at,
             "lines": seen.lines,
             "root": seen.root,
             "head": seen.head,
@@ -85,7 +89,7 @@ class Judged:
         }
 
 
-def judge(path: Path, trust: Path, directory: Path | None) -> Judged:
+def judge(path: Path, trust: Path, directory: Path | None, tsa_trust: Path | None = None) -> Judged:
     """Read and judge a checkpoint or a proof.
 
     Raises:
@@ -109,10 +113,14 @@ def judge(path: Path, trust: Path, directory: Path | None) -> Judged:
         raise Malformed(f"{path}: {error}") from error
     binding = TomlDirectory.load(directory) if directory else None
     anchors, _ = load_trust(trust)
-    checks = checkpoint.judge(signed, trust=anchors, at=session.now(), directory=binding)
+    if tsa_trust is not None:
+        anchors = anchors.with_authorities(load_trust(tsa_trust)[0])
+    now = session.now()
+    checks = checkpoint.judge(signed, trust=anchors, at=now, directory=binding)
+    proven = checkpoint.proven_at(signed, anchors, now)
     if whole is None:
-        return Judged(path, signed, checks)
-    return Judged(path, signed, checks, whole.lines, proof.unproven(whole))
+        return Judged(path, signed, checks, proven_at=proven)
+    return Judged(path, signed, checks, whole.lines, proof.unproven(whole), proven)
 
 
 def _is_proof(given: object) -> bool:
@@ -156,6 +164,10 @@ def print_judged(judged: Judged) -> None:
             (say("Cơ quan", "Organ"), seen.organ),
             (say("Người ký", "Signer"), judged.signed.chain[0].subject),
             (say("Lúc (tự khai)", "At (claimed)"), show.moment(seen.at)),
+            (
+                say("Có trước (đã chứng minh)", "Before (proven)"),
+                show.moment(judged.proven_at) if judged.proven_at else "",
+            ),
             (say("Số dòng", "Lines"), f"{seen.lines:,}"),
             (say("Gốc cây băm", "Root"), seen.root),
         ]

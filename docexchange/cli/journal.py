@@ -5,8 +5,10 @@ A checkpoint or a proof that was written down can be checked without the node: `
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -198,13 +200,16 @@ def checkpoint(
     files.refuse_existing([output], force=force)
     with session.open_store() as (config, store):
         state = store.follow_journal(Follower())
-    signed = _sign(config, organ, state)
+    signed, untimed = _stamped(config, _sign(config, organ, state))
     written = json.dumps(to_json_dict(signed), indent=1) + "\n"
     files.write_all({output: written.encode()}, force=force)
     if as_json:
-        show.emit("journal-checkpoint", {**_json(state), "file": str(output)})
+        timed = {"timestamp": signed.token is not None, "why_not": untimed or None}
+        show.emit("journal-checkpoint", {**_json(state), "file": str(output), **timed})
         return
     show.out(str(output))
+    if untimed:
+        show.note(say(f"không có dấu thời gian: {untimed}", f"without a timestamp: {untimed}"))
     show.note(
         say(
             f"{signed.checkpoint.organ} ký mốc {state.lines:,} dòng; hãy giữ ở nơi khác. Kiểm tra: "
@@ -266,11 +271,22 @@ def check(
         ),
     ],
     trust: checkpoints.Anchors,
+    tsa_trust: Annotated[
+        Path | None,
+        typer.Option(
+            "--tsa-trust",
+            metavar="PEM|DIR",
+            help=say(
+                "chứng thư gốc của máy chủ dấu thời gian (mặc định: như --trust)",
+                "anchors of timestamping authorities (default: those of --trust)",
+            ),
+        ),
+    ] = None,
     directory: options.Names = None,
     as_json: options.Json = False,
 ) -> None:
     """Judge checkpoints and proofs by themselves."""
-    judged = [checkpoints.judge(path, trust, directory) for path in paths]
+    judged = [checkpoints.judge(path, trust, directory, tsa_trust) for path in paths]
     if as_json:
         show.emit("journal-check", {"files": [one.to_json_dict() for one in judged]})
     else:
@@ -306,3 +322,24 @@ def _sign(config: Config, organ: str, state: JournalState) -> Signed:
     now = session.now()
     signer = open_signer(config.organs[organ].signer, now)
     return checkpoint.sign(Checkpoint(organ, state.lines, state.root, state.head, now), signer)
+
+
+def _stamped(config: Config, signed: Signed) -> tuple[Signed, str]:
+    """With a token over its signature, if there is an authority; else why there is none."""
+    from envelopes.evidence.stamp import imprint_of
+
+    from .. import compose
+    from ..core.errors import Deferred
+    from ..flow.stamping import Stamper
+
+    asked = compose.authorities(config)
+    if not asked:
+        return signed, ""
+    stamper = Stamper(asked, config.timestamps.stamping, compose.nonce)
+    trust = compose.node_trust(config).authorities
+    try:
+        imprint = imprint_of([signed.value])
+        _, _, token = asyncio.run(stamper.ask(imprint, trust=trust, now=session.now()))
+    except Deferred as deferred:
+        return signed, say(deferred.vi, str(deferred))
+    return replace(signed, token=token), ""

@@ -34,11 +34,12 @@ from .. import dsig
 from ..errors import Malformed
 from ..judge import passed, problem
 from ..report import Check
-from ..verify import Binding, SubjectBinding
+from ..verify import SIGNING_SKEW, Binding, SubjectBinding
+from . import stamp
 
 SCHEMA: Final = "docexchange/checkpoint/v1"
 TITLE: Final = "docexchange journal checkpoint v1"  # begins nothing else that a key of ours signs
-SIZE_MAX: Final = 64 * 1024  # bytes of a checkpoint file: a chain of eight certificates is 20 KB
+SIZE_MAX: Final = 128 * 1024  # bytes of a checkpoint file: eight certificates are 20 KB, a token 87
 CHAIN_MAX: Final = 8  # certificates, as in an envelope
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -97,12 +98,19 @@ def claimed(organ: str, text: str) -> Checkpoint | None:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint with its signature; nothing of it is proven until `judge` was asked."""
+    """A checkpoint with its signature; nothing of it is proven until `judge` was asked.
+
+    Args:
+        checkpoint: what is signed.
+        algorithm, value, chain: the signature; leaf first.
+        token: RFC 3161, DER, over the value; None if there is none.
+    """
 
     checkpoint: Checkpoint
     algorithm: SignatureAlgorithm
     value: bytes = field(repr=False)
     chain: tuple[Certificate, ...] = field(repr=False)
+    token: bytes | None = field(default=None, repr=False)
 
 
 def sign(checkpoint: Checkpoint, signer: Signer) -> Signed:
@@ -114,26 +122,41 @@ def sign(checkpoint: Checkpoint, signer: Signer) -> Signed:
 def judge(
     signed: Signed, *, trust: Trust, at: datetime, directory: Binding | None = None
 ) -> tuple[Check, ...]:
-    """Steps 3, 5, 7 and 10 of `verify`, for a checkpoint: it counts when all of them passed.
+    """Steps 3, 5, 7 and 10 of `verify`, for a checkpoint, and 9 of one with a token: it counts when
+    all of them passed. What the token proves is the time that the certificate is judged for.
 
     Args:
         signed: what came.
-        trust: anchors.
+        trust: anchors, and those for timestamps.
         at: the time for which to judge, aware.
         directory: who may sign for whom; without it what the certificate says of itself.
     """
     algorithm, leaf = signed.algorithm, signed.chain[0]
     organ = signed.checkpoint.organ
+    proof = _proof(signed, trust, at)
+    at = proof.proven_at or at
     weak = not algorithms.accepted(algorithm, at)
     path = trust.path(leaf, signed.chain[1:], at)
     speaks, why = (directory or SubjectBinding()).speaks_for(organ, path.chain or signed.chain, at)
     bound = "" if speaks else "NO_BINDING" if speaks is None else "SIGNER_NOT_SENDER"
+    stamped = problem(9, proof.reason, proof.detail) if proof.reason else passed(9, proof.detail)
     return (
         problem(3, "WEAK_ALGORITHM", algorithm.name) if weak else passed(3, algorithm.name),
         passed(5) if _is_signed(signed) else problem(5, "SIG_CRYPTO_FAILURE", leaf.subject),
         problem(7, path.problem, path.detail) if path.problem else passed(7, leaf.subject),
+        *(() if signed.token is None else (stamped,)),
         problem(10, bound, why) if bound else passed(10, why),
     )
+
+
+def proven_at(signed: Signed, trust: Trust, at: datetime) -> datetime | None:
+    """When the checkpoint is proven to have existed; None if no token proves it."""
+    return _proof(signed, trust, at).proven_at
+
+
+def _proof(signed: Signed, trust: Trust, at: datetime) -> stamp.Proof:
+    claimed_at = signed.checkpoint.at
+    return stamp.judge(signed.token, signed.value, claimed_at, trust.authorities, at, SIGNING_SKEW)
 
 
 def _is_signed(signed: Signed) -> bool:
@@ -150,6 +173,7 @@ def to_json_dict(signed: Signed) -> dict[str, Any]:
         "algorithm": signed.algorithm.name,
         "signature": base64.b64encode(signed.value).decode(),
         "chain": [base64.b64encode(one.der).decode() for one in signed.chain],
+        **({"token": base64.b64encode(signed.token).decode()} if signed.token else {}),
     }
 
 
@@ -177,7 +201,8 @@ def from_json_dict(given: object) -> Signed:
         if not 0 < len(chain) <= CHAIN_MAX:
             raise ValueError(f"{len(chain)} certificates")  # noqa: TRY301  # told as the others
         algorithm = algorithms.choice(chain[0], given["algorithm"])
-        return Signed(_parse(given["text"]), algorithm, _bytes(given["signature"]), chain)
+        token = _bytes(given["token"]) if "token" in given else None
+        return Signed(_parse(given["text"]), algorithm, _bytes(given["signature"]), chain, token)
     except KeyError as missing:
         raise Malformed(f"no checkpoint: {missing} is missing") from missing
     except (TypeError, ValueError, KeysError) as error:

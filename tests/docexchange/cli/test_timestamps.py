@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 import shutil
 import subprocess
 from datetime import timedelta
@@ -240,3 +242,34 @@ def config(office: Office, lines: str) -> None:
 
 def test_the_pki_of_these_tests_is_the_offices(office: Office) -> None:
     assert (office.folder / "root.pem").read_bytes() == P256.root.pem
+
+
+def test_a_checkpoint_is_stamped_where_there_is_an_authority(
+    office: Office, tmp_path: Path
+) -> None:
+    office.play(office.theatre.send(98, ("H01",)))
+    kept, root = tmp_path / "kept.json", tmp_path / "root.pem"
+    now = office.theatre.clock.now()
+    config = office.folder / "H05" / "docexchange.toml"
+    with serving(lambda h, r: replying(AUTHORITY.answer(r, now))(h, r)) as good:
+        text = config.read_text(encoding="utf-8")
+        config.write_text(f'{text}\n[timestamps]\nurls = ["{good}"]\n', encoding="utf-8")
+        ran = office.run("H05", "journal", "checkpoint", "-o", kept, "--json")
+    assert (ran.code, ran.json["timestamp"]) == (0, True)
+    checked = office.bare("journal", "check", kept, "--trust", root)
+    assert checked.code == 0
+    assert "Before (proven)" in checked.out
+    said = office.bare("journal", "check", kept, "--trust", root, "--json").json["files"][0]
+    assert said["proven_at"] is not None
+    bare = tmp_path / "bare.json"
+    ran = office.run("H05", "journal", "checkpoint", "-o", bare)  # nobody answers now
+    assert (ran.code, "without a timestamp" in ran.err) == (0, True)
+    assert "token" not in json.loads(bare.read_text())
+    given = json.loads(kept.read_text())
+    other = AUTHORITY.token(b"\0" * 32, now)
+    bare.write_text(json.dumps(given | {"token": base64.b64encode(other).decode()}))
+    assert "TOKEN_IMPRINT" in office.bare("journal", "check", bare, "--trust", root).out
+    office.theatre.clock.advance(timedelta(days=3650))  # long after the certificates
+    late = office.bare("journal", "check", kept, "--trust", root)
+    assert late.code == 0
+    assert "Before (proven)" in late.out
