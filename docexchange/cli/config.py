@@ -110,12 +110,11 @@ def _print(path: Path, found: Findings) -> None:
 
 def examine(config: Config, found: Findings, now: datetime) -> None:
     """Check what a config names: directory, trust, keys, addresses of brokers."""
-    from ..edges.authority import load_directory
     from ..edges.keyring import load_trust
 
     directory, trust = None, None
     try:
-        directory = load_directory(config.directory, config.directory_authority, now)
+        directory = session.load_directory(config)
     except DocexchangeError as error:
         found.failed(error)
     try:

@@ -106,15 +106,17 @@ def sign(
 
 def check(as_json: options.Json = False) -> None:
     """Look at the directory that the config names, as the node will at its start."""
-    from ..edges.authority import load_directory, refuse_older, signer_of
+    from ..edges.authority import load_directory, load_signed, refuse_older
 
     config = session.load_config()
     authority, now = config.directory_authority, session.now()
     last = _taken(config.store)
-    directory = load_directory(config.directory, authority, now)
     signer = ""
-    if authority is not None:
-        signer = signer_of(config.directory, config.directory.read_bytes(), authority, now).subject
+    if authority is None:
+        directory = load_directory(config.directory, None, now)
+    else:
+        directory, certificate = load_signed(config.directory, authority, now)
+        signer = certificate.subject
         refuse_older(config.directory, directory, last)
     if as_json:
         served = last.number if last else None

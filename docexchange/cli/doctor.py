@@ -19,6 +19,7 @@ _SIGNS = {
 }
 _NAMES = {
     "config": ("cấu hình", "config"),
+    "directory": ("danh mục", "directory"),
     "clock": ("đồng hồ", "clock"),
     "disk": ("đĩa", "disk"),
     "quota": ("hạn mức", "quota"),

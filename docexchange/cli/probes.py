@@ -101,6 +101,43 @@ def _config(patient: Patient) -> Iterator[Found]:
         )
 
 
+def _directory(patient: Patient) -> Iterator[Found]:
+    """Whose directory is on disk, and whether the running node serves by it."""
+    from ..edges.authority import load_signed, refuse_older
+    from .config import EXPIRY_WARNING
+
+    config, taken = patient.config, patient.store.directory_taken()
+    if config.directory_authority is None:
+        nobody = say("không ai phải ký", "nobody has to sign it")
+        yield Found("directory", Verdict.NOT_HERE, nobody)
+        return
+    directory, signer = load_signed(config.directory, config.directory_authority, patient.now)
+    refuse_older(config.directory, directory, taken)
+    told = say(
+        f"số {directory.number}, {signer.subject} ký",
+        f"number {directory.number}, signed by {signer.subject}",
+    )
+    left, troubled = signer.not_after - patient.now, False
+    if taken is not None and directory.number != taken.number:
+        troubled = True
+        served = say(f"đang dùng số {taken.number}", f"last served was {taken.number}")
+        restart = say("khởi động lại nút để dùng bản mới", "restart the node to serve by it")
+        yield Found("directory", Verdict.WARNING, f"{told}; {served}", restart)
+    if left < EXPIRY_WARNING:
+        troubled = True
+        ends = say(
+            f"chứng thư đó hết hạn sau {show.span(left)}, khi ấy nút không khởi động được",
+            f"that certificate ends in {show.span(left)}; the node will not start after that",
+        )
+        renew = say(
+            f"thêm chứng thư mới vào {config.directory_authority} rồi ký lại danh mục",
+            f"add the new certificate to {config.directory_authority}, have it signed anew",
+        )
+        yield Found("directory", Verdict.WARNING, f"{told}; {ends}", renew)
+    if not troubled:
+        yield Found("directory", Verdict.GOOD, told)
+
+
 def _clock(patient: Patient) -> Iterator[Found]:
     latest = patient.store.last_journal_time()
     if latest is not None and patient.now < latest - CLOCK_BEHIND:
@@ -359,6 +396,7 @@ def _witnesses(patient: Patient) -> Iterator[Found]:
 
 PROBES: dict[str, Probe] = {
     "config": _config,
+    "directory": _directory,
     "clock": _clock,
     "disk": _disk,
     "store": _store,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -69,10 +69,18 @@ def load_config() -> Config:
 
 
 def load_directory(config: Config) -> TomlDirectory:
-    """The node's directory, as its authority signed it. Raises ConfigError, FileError."""
+    """The node's directory, as its authority signed it and no older than one that was served.
+
+    Raises:
+        FileError, ConfigError: it cannot be read, or is another.
+    """
+    from .. import compose
     from ..edges import authority
 
-    return authority.load_directory(config.directory, config.directory_authority, now())
+    if config.directory_authority is None or not config.store.exists():
+        return authority.load_directory(config.directory, config.directory_authority, now())
+    with closing(compose.open_store(config, exclusive=False)) as store:
+        return compose.node_directory(config, store, current.clock)
 
 
 @contextmanager

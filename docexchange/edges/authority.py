@@ -42,19 +42,29 @@ def load_directory(path: Path, authority: Path | None, now: datetime) -> TomlDir
     Raises:
         FileError, ConfigError: it cannot be read, or it is not one that the authority signed.
     """
+    if authority is None:
+        return TomlDirectory.load(path)
+    return load_signed(path, authority, now)[0]
+
+
+def load_signed(path: Path, authority: Path, now: datetime) -> tuple[TomlDirectory, Certificate]:
+    """Read a directory that has to be signed, and say with which certificate it was.
+
+    Raises:
+        FileError, ConfigError: as `load_directory`.
+    """
     data = read_bounded(path, DIRECTORY_BYTES)
-    if authority is not None:
-        signer_of(path, data, authority, now)
+    signer = _signer_of(path, data, authority, now)
     directory = TomlDirectory(TomlFile(path, data), hashlib.sha256(data).hexdigest())
-    if authority is not None and directory.number is None:
+    if directory.number is None:
         raise ConfigError(
             f"{path}: it has no number: an older one could be put in its place",
             f"{path}: thiếu number, nên có thể bị thay bằng bản cũ",
         )
-    return directory
+    return directory, signer
 
 
-def signer_of(path: Path, data: bytes, authority: Path, now: datetime) -> Certificate:
+def _signer_of(path: Path, data: bytes, authority: Path, now: datetime) -> Certificate:
     """Whose signature lies beside a directory.
 
     Raises:
@@ -72,14 +82,16 @@ def signer_of(path: Path, data: bytes, authority: Path, now: datetime) -> Certif
             f"{path}: thiếu chữ ký {beside.name}, mà {authority} phải ký",
         )
     signature = read_bounded(beside, DETACHED_MAX)
-    found = next((one for one in certificates if verify_detached(one, signature, data)), None)
-    if found is None:
+    signers = [one for one in certificates if verify_detached(one, signature, data)]
+    if not signers:
         raise ConfigError(
             f"{path}: {beside.name} is no signature of {authority} over it: it was changed, or "
             "somebody else signed",
             f"{path}: {beside.name} không phải chữ ký của {authority}: tệp bị sửa, hoặc người khác "
             "ký",
         )
+    # a renewed certificate may have the key of the one before
+    found = max(signers, key=lambda one: (one.not_before <= now, one.not_after))
     if not found.not_before <= now <= found.not_after:
         until = f"{found.not_before:%Y-%m-%d}..{found.not_after:%Y-%m-%d}"
         raise ConfigError(

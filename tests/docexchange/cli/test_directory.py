@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,11 @@ def test_one_that_was_put_back_is_refused_after_a_restart(office: Office, direct
     directory.with_name("directory.toml.sig").write_bytes(signature)
     with pytest.raises(ConfigError, match="number 7 is older than 8"):
         serve(office)
-    ran = office.run("H05", "directory", "check")
-    assert (ran.code, "older than 8" in ran.err) == (78, True)
+    for command in (["directory", "check"], ["agency", "list"], ["agency", "show", "H01"]):
+        ran = office.run("H05", *command)
+        assert (ran.code, "older than 8" in ran.err) == (78, True), command
+    ran = office.run("H05", "config", "check")
+    assert (ran.code, "older than 8" in ran.out) == (78, True)
     journal = office.theatre.nodes["H05"].store._reader._raw.execute(
         "SELECT count(*) FROM journal WHERE line LIKE '%directory_taken%'"
     )
@@ -100,6 +104,46 @@ def test_two_with_one_number_are_not_the_same(office: Office, directory: Path) -
     sign(office, directory)
     with pytest.raises(ConfigError, match="another directory with number 7"):
         serve(office)
+
+
+def probed(office: Office) -> tuple[str, str]:
+    """Verdict and words of `doctor` about the directory; of several the last."""
+    ran = office.run("H05", "doctor", "--only", "directory", "--json")
+    one = ran.json["probes"][-1]
+    assert ran.code == (1 if one["verdict"] == "bad" else 0)
+    return one["verdict"], f"{one['detail']} → {one['remedy']}"
+
+
+def test_doctor_says_what_the_next_start_will_make_of_it(office: Office, directory: Path) -> None:
+    assert probed(office)[0] == "bad"
+    sign(office, directory)
+    serve(office)
+    verdict, text = probed(office)
+    assert (verdict, text.startswith("number 7, signed by ")) == ("good", True)
+    old, signature = directory.read_bytes(), directory.with_name("directory.toml.sig").read_bytes()
+    number(directory, 8)
+    sign(office, directory)
+    verdict, text = probed(office)
+    assert (verdict, "last served was 7 → restart" in text) == ("warning", True)
+    serve(office)
+    assert probed(office)[0] == "good"
+    directory.write_bytes(old)
+    directory.with_name("directory.toml.sig").write_bytes(signature)
+    verdict, text = probed(office)
+    assert (verdict, "older than 8" in text) == ("bad", True)
+
+
+def test_doctor_warns_before_the_certificate_of_the_authority_ends(
+    office: Office, directory: Path
+) -> None:
+    sign(office, directory)
+    ends = load_pem(P256.chain_pem("H13"))[0].not_after
+    office.theatre.clock.advance(ends - timedelta(days=9) - office.theatre.clock.now())
+    verdict, text = probed(office)
+    assert (verdict, "certificate ends in 9 d;" in text) == ("warning", True), text
+    office.theatre.clock.advance(timedelta(days=10))
+    verdict, text = probed(office)
+    assert (verdict, "whose certificate is valid" in text) == ("bad", True)
 
 
 def test_what_has_no_number_is_not_signed(office: Office, directory: Path) -> None:
