@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..core.directory_changes import Change, Kind, changes
 from ..core.errors import ConfigError
 from . import files, options, passphrase, session, show
 from .words import say
@@ -23,6 +25,18 @@ File = Annotated[
         help=say("danh mục cơ quan (TOML)", "directory of organs (TOML)"),
     ),
 ]
+
+
+_SIGNS: Mapping[Kind, str] = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
+_MEMBERS: Mapping[str, tuple[str, str]] = {  # of Organ
+    "name": ("tên", "name"),
+    "node": ("nút", "node"),
+    "closed": ("đóng mã", "closed"),
+    "successor": ("cơ quan kế thừa", "successor"),
+    "fingerprints": ("chứng thư", "certificates"),
+    "subject_rule": ("quy tắc theo tên trong chứng thư", "subject rule"),
+    "issuers": ("CA được tin", "issuers"),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,8 +55,9 @@ def register(app: typer.Typer) -> None:
         group,
         "check",
         check,
-        "Ai ký danh mục của nút, số mấy, và nút có dùng được không.",
-        "Who signed the node's directory, its number, and whether the node will take it.",
+        "Ai ký danh mục, số mấy, nút có dùng được không; của bản mới: khác bản đang có ở đâu.",
+        "Who signed a directory, its number, whether the node will take it; of a new one: what "
+        "differs.",
     )
     app.add_typer(group, name="directory")
 
@@ -104,31 +119,45 @@ def sign(
     )
 
 
-def check(as_json: options.Json = False) -> None:
-    """Look at the directory that the config names, as the node will at its start."""
+def check(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar=say("[TỆP]", "[FILE]"),
+            help=say(
+                "bản mới, xét trước khi thay (mặc định: danh mục của nút)",
+                "a new one, before it is put in place (default: the node's own)",
+            ),
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Look at a directory as the node will at its start, and at what would change with it."""
     from ..edges.authority import load_directory, load_signed, refuse_older
+    from ..edges.directory import TomlDirectory
 
     config = session.load_config()
-    authority, now = config.directory_authority, session.now()
-    last = _taken(config.store)
-    signer = ""
+    authority, now, path = config.directory_authority, session.now(), file or config.directory
+    last, signer = _taken(config.store), ""
     if authority is None:
-        directory = load_directory(config.directory, None, now)
+        directory = load_directory(path, None, now)
     else:
-        directory, certificate = load_signed(config.directory, authority, now)
+        directory, certificate = load_signed(path, authority, now)
         signer = certificate.subject
-        refuse_older(config.directory, directory, last)
+        refuse_older(path, directory, last)
+    different: tuple[Change, ...] | None = None
+    if file is not None:
+        different = changes(TomlDirectory.load(config.directory).organs(), directory.organs())
     if as_json:
         served = last.number if last else None
-        show.emit(
-            "directory-check", {**_facts(directory), "signer": signer or None, "served": served}
-        )
+        beside = {"signer": signer or None, "served": served, "changes": _listed(different)}
+        show.emit("directory-check", _facts(directory) | beside)
         return
     nobody = say(
         "không ai phải ký (đặt directory_authority)", "nobody has to (set directory_authority)"
     )
     number = "" if directory.number is None else str(directory.number)
-    show.out(show.paint(f"✔ {config.directory}", "good"))
+    show.out(show.paint(f"✔ {path}", "good"))
     show.facts(
         [
             (say("Số", "Number"), number),
@@ -138,6 +167,26 @@ def check(as_json: options.Json = False) -> None:
             ("SHA-256", directory.sha256),
         ]
     )
+    if different is not None:
+        _tell(different, config.directory)
+
+
+def _tell(different: Sequence[Change], against: Path) -> None:
+    count = len(different)
+    show.out(say(f"{count} mục khác với {against}", f"{count} entries differ from {against}"))
+    for one in different:
+        members = ", ".join(say(*_MEMBERS[name]) for name in one.members)
+        line = f"{_SIGNS[one.kind]} {one.organ_id} {one.name}"
+        show.out(show.plain(f"  {line}: {members}" if members else f"  {line}"))
+
+
+def _listed(different: Sequence[Change] | None) -> list[dict[str, object]] | None:
+    if different is None:
+        return None
+    return [
+        {"organ": one.organ_id, "name": one.name, "kind": one.kind.value, "members": one.members}
+        for one in different
+    ]
 
 
 def _taken(store: Path) -> Taken | None:

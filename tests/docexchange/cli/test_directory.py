@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from docexchange import compose
+from docexchange.cli.directory import _MEMBERS
 from docexchange.config import load
 from docexchange.core.errors import ConfigError
+from docexchange.core.ports import Organ
 from docexchange.edges.clock import WallClock
 from keys.certificates import load_pem
 from tests.office import Office
@@ -144,6 +147,36 @@ def test_doctor_warns_before_the_certificate_of_the_authority_ends(
     office.theatre.clock.advance(timedelta(days=10))
     verdict, text = probed(office)
     assert (verdict, "whose certificate is valid" in text) == ("bad", True)
+
+
+def test_a_new_one_is_looked_at_before_it_is_put_in_place(office: Office, directory: Path) -> None:
+    sign(office, directory)
+    serve(office)
+    new = office.folder / "new.toml"
+    text = directory.read_text(encoding="utf-8").replace("number = 7", "number = 8", 1)
+    text = text.replace('node = "H01"', 'node = "H99"')
+    new.write_text(f'{text}\n[organs."H29"]\nname = "Hà Nội"\nnode = "H29"\n', encoding="utf-8")
+    assert office.run("H05", "directory", "check", new).code == 78  # nobody signed it yet
+    sign(office, new)
+    found = office.run("H05", "directory", "check", new, "--json").json
+    assert (found["number"], found["served"]) == (8, 7)
+    assert {(one["organ"], one["kind"], *one["members"]) for one in found["changes"]} == {
+        ("H01", "changed", "node"),
+        ("H29", "added"),
+    }
+    told = office.run("H05", "directory", "check", new).out
+    assert "2 entries differ from" in told
+    assert "  + H29 Hà Nội\n" in told
+    assert ": node\n" in told
+    number(new, 6)
+    sign(office, new)
+    ran = office.run("H05", "directory", "check", new)
+    assert (ran.code, "number 6 is older than 7" in ran.err) == (78, True)
+    assert office.run("H05", "directory", "check", "--json").json["changes"] is None
+
+
+def test_every_member_of_an_entry_has_its_word() -> None:
+    assert set(_MEMBERS) == {one.name for one in fields(Organ)} - {"organ_id"}
 
 
 def test_what_has_no_number_is_not_signed(office: Office, directory: Path) -> None:

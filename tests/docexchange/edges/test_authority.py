@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from docexchange.core.errors import ConfigError
 from docexchange.core.ports import Taken
-from docexchange.edges.authority import load_directory, refuse_older, signature_of
+from docexchange.edges.authority import load_directory, load_signed, refuse_older, signature_of
 from keys.certificates import load_pem
 from keys.detached import sign_detached, verify_detached
 from keys.errors import KeyUnusable
@@ -92,6 +92,17 @@ def test_a_certificate_that_ended_signs_nothing(tmp_path: Path) -> None:
     assert "is valid" in refused(path, authority, timedelta(days=3650))
     (tmp_path / "authority.pem").write_text("no PEM")
     assert "authority.pem" in str(_error(path, authority))
+
+
+def test_a_certificate_renewed_with_its_key_stands_beside_the_one_before(tmp_path: Path) -> None:
+    path, authority = write(tmp_path)
+    later = timedelta(days=3650)
+    renewed = P256.issue_organ("H05", start=AT, end=AT + 2 * later).certificate
+    both = authority.read_bytes() + renewed.x509.public_bytes(Encoding.PEM)
+    for pem in (both, renewed.x509.public_bytes(Encoding.PEM) + authority.read_bytes()):
+        authority.write_bytes(pem)
+        assert load_signed(path, authority, AT + later)[1] == renewed
+        assert load_signed(path, authority, AT - timedelta(days=1))[1] != renewed
 
 
 def _error(path: Path, authority: Path) -> ConfigError:
