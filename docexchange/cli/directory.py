@@ -173,7 +173,7 @@ def check(
 
 def _tell(different: Sequence[Change], against: Path) -> None:
     count = len(different)
-    show.out(say(f"{count} mục khác với {against}", f"{count} entries differ from {against}"))
+    show.out(say(f"so với {against}: {count} mục khác", f"beside {against}: {count} different"))
     for one in different:
         members = ", ".join(say(*_MEMBERS[name]) for name in one.members)
         line = f"{_SIGNS[one.kind]} {one.organ_id} {one.name}"

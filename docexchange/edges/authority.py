@@ -78,8 +78,10 @@ def _signer_of(path: Path, data: bytes, authority: Path, now: datetime) -> Certi
     beside = signature_of(path)
     if not beside.exists():
         raise ConfigError(
-            f"{path}: its signature {beside.name} is missing, and {authority} has to sign it",
-            f"{path}: thiếu chữ ký {beside.name}, mà {authority} phải ký",
+            f"{path}: its signature {beside.name} is missing beside it; {authority} has to "
+            "sign it (`docexchange directory sign`)",
+            f"{path}: thiếu chữ ký {beside.name} bên cạnh; {authority} phải ký "
+            "(`docexchange directory sign`)",
         )
     signature = read_bounded(beside, DETACHED_MAX)
     signers = [one for one in certificates if verify_detached(one, signature, data)]
