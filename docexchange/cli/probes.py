@@ -15,8 +15,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from envelopes.evidence.witness import Seen, contradictions
-
 from ..core.admission import Level
 from ..core.errors import DocexchangeError
 from . import exits, show
@@ -379,9 +377,8 @@ def _revocation(patient: Patient) -> Iterator[Found]:
 
 
 def _witnesses(patient: Patient) -> Iterator[Found]:
-    kept = patient.store.witnesses.of()
-    seen = (Seen(one.checkpoint, one.holder, one.sha256) for one in kept)
-    organs = sorted({one.one.checkpoint.organ for one in contradictions(seen)})
+    against = patient.store.witnesses.contradicted()
+    organs = sorted({one.checkpoint.organ for one in against})
     for organ in organs:
         told = say(
             f"{organ}: các biên nhận đã ký nói về hai nhật ký khác nhau",
@@ -389,7 +386,7 @@ def _witnesses(patient: Patient) -> Iterator[Found]:
         )
         yield Found("witnesses", Verdict.BAD, told, f"docexchange journal witnesses {organ}")
     if not organs:
-        count = len({one.checkpoint.organ for one in kept})
+        count = len({one.checkpoint.organ for one in patient.store.witnesses.newest()})
         told = say(f"nhật ký của {count} cơ quan, khớp nhau", f"journals of {count} organ(s) agree")
         yield Found("witnesses", Verdict.GOOD, told)
 

@@ -61,13 +61,15 @@ def witnesses(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show what others said of their journals, and who has what ours said; exit 1 when something
-    cannot be true together."""
+    """Show what others said of their journals (of all: the newest of each; of one: everything that
+    has a row), and who has what ours said; exit 1 when something cannot be true together."""
     with session.open_store() as (_, store):
-        found = store.witnesses.of(organ)
+        book = store.witnesses
+        found = book.of(organ) if organ or output else book.newest()
+        held = found if organ else book.contradicted()
         ours = [] if organ else list(_ours(store))
         written = _write(store, found, output, force=force) if output else []
-    against = list(contradictions(Seen(one.checkpoint, one.holder, one.sha256) for one in found))
+    against = list(contradictions(Seen(one.checkpoint, one.holder, one.sha256) for one in held))
     if as_json:
         show.emit(
             "journal-witnesses",

@@ -687,5 +687,11 @@ Index(
     witnesses.c.holder,
     sqlite_where=witnesses.c.why == word("NEWEST"),
 )
+Index(
+    "witnesses_evidence",
+    witnesses.c.of,
+    witnesses.c.at,
+    sqlite_where=witnesses.c.why == word("CONTRADICTION"),
+)
 Index("witnesses_lines", witnesses.c.of, witnesses.c.lines)
 Index("witnesses_at", witnesses.c.of, witnesses.c.at)

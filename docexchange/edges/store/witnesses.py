@@ -70,6 +70,18 @@ _ALL = Query(
     .where((bindparam("organ") == tables.word("")) | (_w.c.of == bindparam("organ")))
     .order_by(_w.c.of, _w.c.at, _w.c.id)
 )
+_LAST_HEARD = (
+    Query(  # of each organ, by who of us has it; SQLite takes the row that has the greatest
+        select(*(c for c in _w.c if c is not _w.c.at), func.max(_w.c.at).label("at"))
+        .group_by(_w.c.of, _w.c.holder)
+        .order_by(_w.c.of, _w.c.holder)
+    )
+)
+_EVIDENCE = Query(
+    select(_w)
+    .where(_w.c.why == tables.word(KeptFor.CONTRADICTION))
+    .order_by(_w.c.of, _w.c.at, _w.c.id)
+)
 _LAST_SAID = Query(  # our newest receipt to each organ
     select(_d.c.to_organ, _s.c.from_organ, _s.c.sha256, _s.c.submitted_at, func.max(_s.c.id))
     .join_from(_d, _s)
@@ -151,6 +163,14 @@ class SqlWitnesses:
     def of(self, organ: str = "") -> list[Witness]:
         """What we have of an organ, or of all, oldest first."""
         return [_witness(row) for row in self._reader().rows(_ALL, organ=organ)]
+
+    def newest(self) -> list[Witness]:
+        """The newest that we have of each organ."""
+        return [_witness(row) for row in self._reader().rows(_LAST_HEARD)]
+
+    def contradicted(self) -> list[Witness]:
+        """Both sides of each contradiction that was found, of all organs, oldest first."""
+        return [_witness(row) for row in self._reader().rows(_EVIDENCE)]
 
     def told(self) -> list[tuple[str, str, str, datetime]]:
         """(recipient, organ of ours, SHA-256, sent at) of our newest receipt to each organ."""

@@ -42,7 +42,9 @@ def test_receipts_say_how_the_journal_of_their_sender_stood(
     assert len(list(witnessed.iterdir())) == 2  # the first receipt left before the first look
     text = office.run("H05", "journal", "witnesses").out
     assert text.startswith("Journals of others\nOF ")
-    found = office.run("H05", "journal", "witnesses", "--json").json
+    newest = office.run("H05", "journal", "witnesses", "--json").json["witnesses"]
+    found = office.run("H05", "journal", "witnesses", "H01", "--json").json
+    assert newest == found["witnesses"][-1:]
     assert [(one["organ"], one["holder"]) for one in found["witnesses"]] == [("H01", "H05")] * 2
     assert found["contradictions"] == []
     ours = office.run("H01", "journal", "witnesses", "--json").json["ours"]
@@ -96,6 +98,10 @@ def test_two_histories_of_one_organ_are_shown_to_who_holds_both(
         store.execute(
             "INSERT INTO witnesses (of, holder, lines, root, head, at, sha256, seen_at) SELECT of,"
             " holder, lines, upper(root), head, at, sha256, seen_at FROM witnesses LIMIT 1"
+        )
+        store.execute(
+            "UPDATE witnesses SET why = 'CONTRADICTION' WHERE lines IN"
+            " (SELECT lines FROM witnesses WHERE root = upper(root))"
         )
     told = office.run("H05", "doctor", "--only", "witnesses")
     assert (told.code, "H01: its signed receipts speak of two" in told.out) == (1, True)

@@ -149,6 +149,8 @@ async def test_an_older_copy_within_the_hour_shows(store: SqlStore) -> None:
     assert await hear(store, said(5), said(9, 10 * MINUTE), said(7, 20 * MINUTE)) == ["WENT_BACK"]
     assert await hear(store, said(8, 30 * MINUTE), said(8, 40 * MINUTE)) == []  # told already
     assert lengths(store) == [5, 9, 7, 8]
+    assert [one.checkpoint.lines for one in store.witnesses.contradicted()] == [9, 7]
+    assert [one.checkpoint.lines for one in store.witnesses.newest()] == [8]
 
 
 async def test_a_copy_that_is_put_back_may_say_what_it_said_before(store: SqlStore) -> None:
@@ -176,6 +178,8 @@ async def test_each_question_about_a_statement_has_its_index(store: SqlStore) ->
         plan = [row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {query.sql}", given)]
         assert "SEARCH witnesses USING" in plan[0], plan
         assert not any("TEMP B-TREE" in one for one in plan), plan
+    [plan] = reader.execute(f"EXPLAIN QUERY PLAN {witnesses._EVIDENCE.sql}")
+    assert plan[3] == "SCAN witnesses USING INDEX witnesses_evidence"
 
 
 async def test_a_clock_may_go_back_a_little(store: SqlStore) -> None:

@@ -23,3 +23,5 @@ def upgrade() -> None:
     op.drop_index("witnesses_of", "witnesses")
     newest = sa.text("why = 'NEWEST'")
     op.create_index("witnesses_newest", "witnesses", ["of", "holder"], sqlite_where=newest)
+    evidence = sa.text("why = 'CONTRADICTION'")
+    op.create_index("witnesses_evidence", "witnesses", ["of", "at"], sqlite_where=evidence)
