@@ -682,10 +682,11 @@ witnesses = Table(
     Column("why", Text, nullable=False, server_default="HOURLY"),  # `KeptFor`
 )
 Index(
-    "witnesses_newest",
+    "witnesses_why",
     witnesses.c.of,
     witnesses.c.holder,
-    sqlite_where=witnesses.c.why == word("NEWEST"),
+    witnesses.c.why,
+    witnesses.c.at,
 )
 Index(
     "witnesses_evidence",

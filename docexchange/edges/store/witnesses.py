@@ -57,11 +57,35 @@ _SHORTER = Query(
     .limit(1)
 )
 _mine = _of & (_w.c.holder == bindparam("holder"))
-_at = select(_w.c.at).where(_mine).order_by(_w.c.at.desc()).limit(1)
-_HOURLY = Query(_at.where(_w.c.why == tables.word(KeptFor.HOURLY)))
-_NEWEST = Query(_at.where(_w.c.why == tables.word(KeptFor.NEWEST)))
+_at = select(_w.c.at).where(_mine)
+_hourly = _at.where(_w.c.why == tables.word(KeptFor.HOURLY))
+_HOURLY = Query(_hourly.order_by(_w.c.at.desc()).limit(1))
+_NEWEST = Query(_at.where(_w.c.why == tables.word(KeptFor.NEWEST)))  # one at most
 _NO_MORE_NEWEST = Query(delete(_w).where(_mine, _w.c.why == tables.word(KeptFor.NEWEST)))
 _IS_EVIDENCE = Query(
+    update(_w).where(_w.c.id == bindparam("row")).values(why=tables.word(KeptFor.CONTRADICTION))
+)
+_ADD = Query(adding(_w))
+_ALL = Query(
+    select(_w)
+    .where((bindparam("organ") == tables.word("")) | (_w.c.of == bindparam("organ")))
+    .order_by(_w.c.of, _w.c.at, _w.c.id)
+)
+_last = (
+    select(_w.c.of, _w.c.holder, func.max(_w.c.at).label("at"))
+    .group_by(_w.c.of, _w.c.holder)
+    .subquery()
+)
+_LAST_HEARD = Query(  # of each organ, by who of us has it
+    select(_w)
+    .join_from(
+        _last,
+        _w,
+        (_w.c.of == _last.c.of) & (_w.c.holder == _last.c.holder) & (_w.c.at == _last.c.at),
+    )
+    .order_by(_w.c.of, _w.c.holder, _w.c.id)
+)
+_EVIDENCE = Query(
     update(_w).where(_w.c.id == bindparam("row")).values(why=tables.word(KeptFor.CONTRADICTION))
 )
 _ADD = Query(adding(_w))

@@ -21,7 +21,6 @@ def upgrade() -> None:
     why = sa.Column("why", sa.Text(), nullable=False, server_default="HOURLY")
     op.add_column("witnesses", why)
     op.drop_index("witnesses_of", "witnesses")
-    newest = sa.text("why = 'NEWEST'")
-    op.create_index("witnesses_newest", "witnesses", ["of", "holder"], sqlite_where=newest)
+    op.create_index("witnesses_why", "witnesses", ["of", "holder", "why", "at"])
     evidence = sa.text("why = 'CONTRADICTION'")
     op.create_index("witnesses_evidence", "witnesses", ["of", "at"], sqlite_where=evidence)
