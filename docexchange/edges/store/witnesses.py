@@ -86,22 +86,6 @@ _LAST_HEARD = Query(  # of each organ, by who of us has it
     .order_by(_w.c.of, _w.c.holder, _w.c.id)
 )
 _EVIDENCE = Query(
-    update(_w).where(_w.c.id == bindparam("row")).values(why=tables.word(KeptFor.CONTRADICTION))
-)
-_ADD = Query(adding(_w))
-_ALL = Query(
-    select(_w)
-    .where((bindparam("organ") == tables.word("")) | (_w.c.of == bindparam("organ")))
-    .order_by(_w.c.of, _w.c.at, _w.c.id)
-)
-_LAST_HEARD = (
-    Query(  # of each organ, by who of us has it; SQLite takes the row that has the greatest
-        select(*(c for c in _w.c if c is not _w.c.at), func.max(_w.c.at).label("at"))
-        .group_by(_w.c.of, _w.c.holder)
-        .order_by(_w.c.of, _w.c.holder)
-    )
-)
-_EVIDENCE = Query(
     select(_w)
     .where(_w.c.why == tables.word(KeptFor.CONTRADICTION))
     .order_by(_w.c.of, _w.c.at, _w.c.id)
