@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ from . import checkpoints, exits, files, options, session, show, witnesses
 from .words import say
 
 if TYPE_CHECKING:
-    from envelopes.evidence.checkpoint import Signed
+    from envelopes.evidence.checkpoint import Checkpoint, Signed
     from envelopes.evidence.journal import JournalState
 
     from ..config import Config
@@ -117,6 +117,7 @@ def head(as_json: options.Json = False) -> None:
 def verify(
     kept: checkpoints.Kept = None,
     given: witnesses.Given = None,
+    at: witnesses.At = "",
     trust: checkpoints.MaybeAnchors = None,
     directory: options.Names = None,
     file: Annotated[
@@ -134,14 +135,17 @@ def verify(
 
     known = [
         *checkpoints.proven(kept or [], trust, directory),
-        *witnesses.proven(given or [], trust, directory),
+        *witnesses.proven(
+            given or [], trust, directory, options.moment(at) if at else session.now()
+        ),
     ]
     try:
         if file is not None:
             with file.open(encoding="utf-8", newline="\n", errors="surrogateescape") as rows:
                 state = follow_file(rows, Follower(known))
         else:
-            with session.open_store() as (_, store):
+            with session.open_store() as (config, store):
+                _require_ours(known, config)
                 state = store.follow_journal(Follower(known))
     except JournalBroken as broken:
         _print_broken(broken.line, say(broken.vi, str(broken)), as_json=as_json)
@@ -159,6 +163,15 @@ def verify(
     whole = say("chuỗi băm liền mạch", "the chain is whole")
     tail = f"{say('đầu', 'head')} {state.head[:16]}… · {agrees if known else alone}"
     show.out(show.paint(f"{count} · {whole} · {tail}", "good"))
+
+
+def _require_ours(known: Sequence[Checkpoint], config: Config) -> None:
+    """Nobody else's checkpoints speak of the journal of this node."""
+    for organ in sorted({one.organ for one in known} - set(config.organs)):
+        raise ConfigError(
+            f"{organ} is not served by this node: use --file with the journal that it exported",
+            f"nút này không phục vụ {organ}: dùng --file với nhật ký mà {organ} xuất ra",
+        )
 
 
 def _print_broken(line: int, why: str, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ sender against it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ from envelopes.errors import Malformed
 from envelopes.evidence.checkpoint import Checkpoint, claimed
 from envelopes.evidence.witness import Contradiction, Seen, contradictions
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, NotFound
 from . import exits, files, folders, options, session, show, words
 from .words import say
 
@@ -32,6 +33,17 @@ Given = Annotated[
         help=say(
             "biên nhận mà cơ quan khác đang giữ (`journal witnesses -o`)",
             "receipts that another agency holds (`journal witnesses -o`)",
+        ),
+    ),
+]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        metavar="RFC3339",
+        help=say(
+            "xét biên nhận tại thời điểm này (mặc định: bây giờ)",
+            "judge the receipts for this time (default: now)",
         ),
     ),
 ]
@@ -184,13 +196,14 @@ def _contradiction(one: Contradiction) -> Mapping[str, Any]:
 
 
 def proven(
-    paths: Sequence[Path], trust: Path | None, directory: Path | None
+    paths: Sequence[Path], trust: Path | None, directory: Path | None, at: datetime
 ) -> Sequence[Checkpoint]:
-    """What some receipts say of a journal, each of which must pass.
+    """What some receipts say of a journal, each of which must pass at a time.
 
     Raises:
         Malformed: one did not pass, is no receipt, or says nothing of a journal; or two cannot
             both be true.
+        NotFound: there is no receipt in a folder.
         ConfigError: there is no --trust to judge them by.
         OSError: one cannot be read.
     """
@@ -205,10 +218,12 @@ def proven(
     from ..edges.keyring import load_trust
 
     binding = TomlDirectory.load(directory) if directory else None
-    terms = folders.Terms(
-        load_trust(trust)[0], session.now(), binding, folders.IN_MEMORY, all_shown=True
-    )
-    seen = [_witnessed(path, terms) for path in folders.find(paths).paths]
+    terms = folders.Terms(load_trust(trust)[0], at, binding, folders.IN_MEMORY, all_shown=True)
+    found = folders.find(paths).paths
+    if not found:
+        names = ", ".join(map(str, paths))
+        raise NotFound(f"{names}: there is no .edxml in it", f"{names}: không có tệp .edxml nào")
+    seen = [_witnessed(path, terms) for path in found]
     for one in contradictions(seen):
         text = f"{one.one.sha256[:16]}, {one.other.sha256[:16]}: {say(*_KINDS[one.kind])}"
         raise Malformed(f"{one.one.checkpoint.organ}: {text} [{one.kind}]")

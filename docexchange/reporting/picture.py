@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape
 from .judged import Hop, Judged
 
 WIDTH = 760  # units; the page scales it
-ROW, STATUS, BOX = 34, 22, 190  # heights of a recipient and of a status, width of a box
+ROW, STATUS, BOX = 34, 22, 190  # heights of a recipient and of a status, width of the sender's box
+NAMED, NAME_MAX = 280, 34  # width of a recipient's box, and the characters that fit into it
 SHOWN = 12  # recipients in the picture; the table has all
 FONT = "Noto Sans, DejaVu Sans, Arial, sans-serif"
 # Those of page.css, written out: WeasyPrint gives a picture no style of its page.
@@ -36,10 +37,10 @@ class _Drawing:
             f' font-family="{FONT}">{shown}</text>'
         )
 
-    def box(self, x: int, y: int, height: int, kind: str) -> None:
-        """A box of the usual width."""
+    def box(self, x: int, y: int, height: int, kind: str, width: int = BOX) -> None:
+        """A box."""
         self.parts.append(
-            f'<rect x="{x}" y="{y}" width="{BOX}" height="{height}" rx="4"'
+            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="4"'
             f' fill="{_GROUND[kind]}" stroke="{_INK[kind]}"/>'
         )
 
@@ -93,13 +94,15 @@ def _sender(drawing: _Drawing, judged: Judged) -> None:
 
 def _recipient(drawing: _Drawing, judged: Judged, hop: Hop, y: int) -> None:
     x = WIDTH - 420
-    drawing.box(x, y, ROW, "good" if hop.confirmed else "open")
+    drawing.box(x, y, ROW, "good" if hop.confirmed else "open", NAMED)
     sign = "✔" if hop.confirmed else "–"
     name = f"{hop.organ} {hop.name}".strip()
-    drawing.text(x + 10, y + 22, f"{sign} {name[:22]}", "name")
+    if len(name) > NAME_MAX:
+        name = f"{name[: NAME_MAX - 1]}…"
+    drawing.text(x + 10, y + 22, f"{sign} {name}", "name")
     if not hop.statuses:
         text = judged.say("chưa có xác nhận", "nothing confirmed")
-        drawing.text(x + BOX + 12, y + 22, text, "small")
+        drawing.text(x + NAMED + 12, y + 22, text, "small")
     for place, (code, words, at, indication) in enumerate(hop.statuses):
         line = f"{_SIGNS.get(indication, '?')} {code} {words} · {at}"
         drawing.text(x + 10, y + ROW + 16 + place * STATUS, line, f"small {_kind(indication)}")

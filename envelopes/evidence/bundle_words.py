@@ -100,10 +100,10 @@ GAPS: Final[Mapping[str, GapWords]] = {
             "That the journal was not written anew: its checkpoint is signed by the maker itself",
         ),
         Words(
-            "một mốc nhật ký của cơ quan này đã giữ ở nơi khác từ trước "
-            "(docexchange journal verify --checkpoint)",
-            "a checkpoint of this organ that was kept elsewhere before "
-            "(docexchange journal verify --checkpoint)",
+            "một mốc nhật ký, hoặc một biên nhận của cơ quan này, đã giữ ở nơi khác từ trước "
+            "(docexchange journal verify --checkpoint, --witness)",
+            "a checkpoint or a receipt of this organ that was kept elsewhere before "
+            "(docexchange journal verify --checkpoint, --witness)",
         ),
     ),
     "NO_JOURNAL": GapWords(

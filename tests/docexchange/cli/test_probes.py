@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,7 +42,12 @@ def well(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     config = office.folder / "H05" / "docexchange.toml"
     organ = 'chain = "chain.pem"\n'
     text = config.read_text().replace(organ, organ + 'mailroom = "mr-H05"\n')
+    text = text.replace("[node]\n", '[node]\ndirectory_authority = "../H13/chain.pem"\n', 1)
     config.write_text(text + STAMPED + CHECKED + MAILROOM)
+    directory, home = office.folder / "directory.toml", office.folder / "H13"
+    directory.write_text("number = 7\n" + directory.read_text())
+    keys = ("--key", home / "key.pem", "--cert", home / "chain.pem")
+    assert office.run("H05", "directory", "sign", directory, *keys).code == 0
     lists = office.folder / "lists"
     lists.mkdir()
     for name, authority in (("root", P256.root), ("ca", P256.issuing)):
@@ -136,9 +140,19 @@ def unstamped(office: Office, _patch: pytest.MonkeyPatch) -> None:
     office.theatre.clock.advance(HOUR)
 
 
-def two_journals(_office: Office, patch: pytest.MonkeyPatch) -> None:
-    one = SimpleNamespace(one=SimpleNamespace(checkpoint=SimpleNamespace(organ="H13")))
-    patch.setattr(probes, "contradictions", lambda _: [one])
+def two_journals(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(office.folder / "H05.sqlite3")) as raw, raw:
+        for number in (1, 2):
+            raw.execute(
+                "INSERT INTO witnesses (of, holder, lines, root, head, at, sha256, seen_at, why)"
+                " VALUES ('H13', 'H05', 9, ?, 'head', 0, ?, 0, 'CONTRADICTION')",
+                (f"root {number}", f"receipt {number}"),
+            )
+
+
+def changed_directory(office: Office, _patch: pytest.MonkeyPatch) -> None:
+    with (office.folder / "directory.toml").open("a") as file:
+        file.write("\n")
 
 
 def over(office: Office, _patch: pytest.MonkeyPatch) -> None:
@@ -163,6 +177,7 @@ AILMENTS: dict[Ill, tuple[str, str, str, str]] = {
     no_answer: ("destinations", "warning", "H13: the oldest waits", "agency ping H13"),
     quarantined: ("attention", "warning", "1 quarantined", "docexchange quarantine list"),
     unstamped: ("timestamps", "warning", "the oldest 1 h", "docexchange timestamps check"),
+    changed_directory: ("directory", "bad", "somebody else signed", ""),
     two_journals: ("witnesses", "bad", "H13: its signed receipts speak of two", "witnesses H13"),
     over: ("revocation", "bad", "what it certified is held", "docexchange evidence import"),
     no_list: ("revocation", "warning", "no list is here", "docexchange evidence import"),

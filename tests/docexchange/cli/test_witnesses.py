@@ -11,6 +11,7 @@ import pytest
 
 from envelopes.evidence.journal import GENESIS, chain
 from tests.office import Office
+from tests.pki import AT
 
 
 @pytest.fixture
@@ -119,6 +120,17 @@ def test_what_is_no_witness_is_refused_by_name(office: Office, witnessed: Path) 
     ran = office.run("H01", "journal", "verify", "--witness", one)
     assert (ran.code, "needs --trust" in ran.err) == (78, True)
     assert verify(office, "--witness", office.folder / "none.edxml")[0] == 4
+    (office.folder / "empty").mkdir()
+    code, text = verify(office, "--witness", office.folder / "empty")
+    assert (code, "there is no .edxml in it" in text) == (4, True)
+    trust = ("--trust", office.folder / "root.pem")
+    ran = office.run("H05", "journal", "verify", "--witness", one, *trust)
+    assert (ran.code, "H01 is not served by this node" in ran.err) == (78, True)
+    office.theatre.clock.advance(timedelta(days=3650))  # long after the certificates
+    assert verify(office, "--witness", one)[0] == 1
+    then = f"{AT + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert verify(office, "--witness", one, "--at", then)[0] == 0
+    office.theatre.clock.advance(-timedelta(days=3650))
     changed = office.folder / "changed.edxml"
     changed.write_bytes(one.read_bytes().replace(b"<dx:Checkpoint>", b"<dx:Checkpoint>9"))
     code, text = verify(office, "--witness", changed)
