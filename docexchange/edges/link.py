@@ -35,6 +35,8 @@ from pamqp.commands import Basic
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from yarl import URL
 
+from . import wire
+
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT = 15.0  # s for TCP, TLS and login; the same again for the opening of all channels
@@ -44,6 +46,8 @@ FIRST_WAIT = 0.25  # s before the first reconnect; doubles
 LONGEST_WAIT = 30.0  # s between two attempts to connect, however long the outage
 STEADY = 10.0  # s a connection must have lasted to forget the failures before it
 BROKEN = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+
+wire.accept_anything()
 
 
 class Lost(Exception):

@@ -15,16 +15,19 @@ JSON_DOCUMENT = "application/vnd.docexchange.submission+json"
 JSON = "application/json"
 BYTES = "application/octet-stream"
 MESSAGE_ID_MAX = 200  # characters; a UUID has 36, a ULID 26
+NO_TEXT = "\ufffd"  # stands where bytes were no UTF-8: the answer could not name the message
 
 
 def check_message_id(incoming: MailroomIncoming) -> None:
-    """Raises SubmissionRefused E-FMT-002: there is none, or it is too long."""
-    if not incoming.message_id or len(incoming.message_id) > MESSAGE_ID_MAX:
+    """Raises SubmissionRefused E-FMT-002: there is none, it is too long, or no UTF-8."""
+    name = incoming.message_id
+    if not name or len(name) > MESSAGE_ID_MAX or NO_TEXT in name:
         raise SubmissionRefused(
             "E-FMT-002",
             "Thiếu message_id, hoặc message_id quá dài",
             "Message_id missing or over 200 characters",
-            detail=f"1 đến {MESSAGE_ID_MAX} ký tự, một giá trị riêng cho mỗi văn bản (UUID, ULID)",
+            detail=f"1 đến {MESSAGE_ID_MAX} ký tự UTF-8, "
+            "một giá trị riêng cho mỗi văn bản (UUID, ULID)",
             pointer="properties/message_id",
         )
 
