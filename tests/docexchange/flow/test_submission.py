@@ -532,3 +532,10 @@ def test_a_change_that_makes_no_sense_is_refused(members: dict[str, Any], pointe
         submission.read(json.dumps(letter(**members)).encode())
     assert refused.value.code == "E-FMT-008"
     assert pointer in [where for where, _ in refused.value.errors]
+
+
+def test_a_member_twice_among_many_is_found_at_once() -> None:
+    """Comparing each with each would hold the process for an hour."""
+    members = ",".join(f'"{n}":0' for n in [*range(300_000), 299_999])
+    with pytest.raises(SubmissionRefused, match="'299999' stands twice"):
+        submission.read(f"{{{members}}}".encode())
