@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+LIST_MAX = 10_000  # items of a list: twice the recipients of a document; 512 MiB in parts of 64 KiB
 FAULTS_MAX = 20  # places told at once; more help nobody
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -146,6 +147,9 @@ class Form:
             return ()
         if not isinstance(value, list):
             self.fault(name, "phải là một danh sách / must be a list")
+            return ()
+        if len(value) > LIST_MAX:  # each would get its fault: a minute for 8 MB of them
+            self.fault(name, f"quá {LIST_MAX:,} phần tử / over {LIST_MAX:,} items")
             return ()
         return value
 

@@ -263,11 +263,13 @@ def _facts(form: Form) -> dict[str, Any]:
 def _recipients(form: Form) -> tuple[str, ...]:
     """Kept as given: that one stands twice, or none at all, the rules on recipients tell."""
     organs = form.texts("organs_to", required=True)
+    seen: set[str] = set()
     for position, organ in enumerate(organs):
-        if organ and organ in organs[:position]:
+        if organ and organ in seen:
             form.faults.append(
                 (f"{form.place('organs_to')}/{position}", "ghi hai lần / named twice")
             )
+        seen.add(organ)
     if form.has("organs_to") and not organs and form.members["organs_to"] == []:
         form.fault("organs_to", "cần ít nhất một nơi nhận / at least one recipient is needed")
     return organs

@@ -17,6 +17,7 @@ from docexchange.core.errors import SubmissionRefused
 from docexchange.core.policy import Limits
 from docexchange.core.ports import Store
 from docexchange.flow import mailroom, submission, uploads
+from docexchange.flow.forms import LIST_MAX
 from envelopes import edxml
 from envelopes.model import Document
 from envelopes.report import Indication
@@ -279,6 +280,23 @@ async def test_a_bad_gzip(theatre: Theatre, node: Node, body: bytes, code: str) 
     asked.body = body
     assert (await take(theatre, asked))["code"] == code
     assert node.store.documents() == []
+
+
+@pytest.mark.parametrize("name", ["attachments", "organs_to", "to_places"])
+async def test_a_list_without_end_is_refused_at_once(
+    theatre: Theatre, node: Node, name: str
+) -> None:
+    reply = await take(theatre, message(letter(**{name: [1] * (LIST_MAX + 1)})))
+    assert reply["code"] == "E-FMT-008"
+    [fault] = reply["errors"]
+    assert (fault["pointer"], "10,000" in fault["detail"]) == (f"/{name}", True)
+
+
+async def test_recipients_named_twice_are_told(
+    theatre: Theatre, node: Node
+) -> None:
+    reply = await take(theatre, message(letter(organs_to=["H01"] * 200)))
+    assert (reply["code"], reply["errors"][0]["pointer"]) == ("E-FMT-008", "/organs_to/1")
 
 
 # -- parts --------------------------------------------------------------------------------------
