@@ -284,17 +284,7 @@ def check(
         ),
     ],
     trust: checkpoints.Anchors,
-    tsa_trust: Annotated[
-        Path | None,
-        typer.Option(
-            "--tsa-trust",
-            metavar="PEM|DIR",
-            help=say(
-                "chứng thư gốc của máy chủ dấu thời gian (mặc định: như --trust)",
-                "anchors of timestamping authorities (default: those of --trust)",
-            ),
-        ),
-    ] = None,
+    tsa_trust: options.TsaTrust = None,
     directory: options.Names = None,
     as_json: options.Json = False,
 ) -> None:

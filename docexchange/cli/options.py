@@ -104,6 +104,18 @@ EvidenceFiles = Annotated[
     ),
 ]
 
+TsaTrust = Annotated[
+    Path | None,
+    typer.Option(
+        "--tsa-trust",
+        metavar="PEM|DIR",
+        help=say(
+            "chứng thư gốc của máy chủ dấu thời gian (mặc định: như --trust)",
+            "anchors of timestamping authorities (default: those of --trust)",
+        ),
+    ),
+]
+
 
 def add(app: typer.Typer, name: str, command: Callable[..., None], vi: str, en: str) -> None:
     """Add a command with its help in the language spoken; the exit codes end it."""

@@ -89,17 +89,7 @@ def verify(
             ),
         ),
     ] = "",
-    tsa_trust: Annotated[
-        Path | None,
-        typer.Option(
-            "--tsa-trust",
-            metavar="PEM|DIR",
-            help=say(
-                "chứng thư gốc của máy chủ dấu thời gian (mặc định: như --trust)",
-                "anchors of timestamping authorities (default: those of --trust)",
-            ),
-        ),
-    ] = None,
+    tsa_trust: options.TsaTrust = None,
     limit: options.LimitBytes = LARGE_MAX,
     jobs: Annotated[
         int,

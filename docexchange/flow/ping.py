@@ -50,13 +50,23 @@ async def send(organ: str, *, sender: str, world: World, now: datetime) -> str:
     check_recipients((organ,), world.directory, world.limits)
     document = _test(organ, sender, now)
     data = await signed(with_trace(document, sender, now), signer, now)
+    submission = as_test(document, data, organ, world.new_id(), now)
+    submitted = await world.store.submit(submission, None)
+    log.info("ping", tracking_id=submitted.tracking_id, to=organ)
+    return submitted.tracking_id
+
+
+def as_test(
+    document: Document, data: bytes, organ: str, tracking_id: str, now: datetime
+) -> Submission:
+    """A signed envelope for one organ that no mailroom ever gets."""
     digest = hashlib.sha256(data).hexdigest()
-    submission = Submission(
-        tracking_id=world.new_id(),
+    return Submission(
+        tracking_id=tracking_id,
         kind=Kind.TEST,
         data=data,
         sha256=digest,
-        from_organ=sender,
+        from_organ=document.sender.organ_id,
         document_id=document.document_id or "",
         business=0,
         number="",
@@ -69,9 +79,6 @@ async def send(organ: str, *, sender: str, world: World, now: datetime) -> str:
         lifetime_ends=None,
         content_sha256=digest,
     )
-    submitted = await world.store.submit(submission, None)
-    log.info("ping", tracking_id=submitted.tracking_id, to=organ)
-    return submitted.tracking_id
 
 
 def _test(organ: str, sender: str, now: datetime) -> Document:

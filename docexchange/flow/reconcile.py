@@ -11,7 +11,6 @@ sent.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -29,9 +28,8 @@ from ..core.ping import MARK
 from ..core.policy import check_recipients, check_sender
 from ..core.questions import NotUnderstood
 from ..core.reconciling import Asked, Listed, Place, Question, Reply
-from ..core.schedule import Lane
-from ..core.states import Kind
 from ..core.world import World
+from . import ping
 from .offload import aside, is_heavy_document
 from .signing import signed
 
@@ -204,22 +202,4 @@ async def _signed(
         now,
         heavy=is_heavy_document(document),
     )
-    digest = hashlib.sha256(data).hexdigest()
-    return Submission(
-        tracking_id=world.new_id(),
-        kind=Kind.TEST,
-        data=data,
-        sha256=digest,
-        from_organ=sender,
-        document_id=document.document_id or "",
-        business=0,
-        number="",
-        notation="",
-        subject="",
-        recipients=(organ,),
-        lane=Lane.NORMAL,
-        priority=0,
-        submitted_at=now,
-        lifetime_ends=None,
-        content_sha256=digest,
-    )
+    return ping.as_test(document, data, organ, world.new_id(), now)

@@ -292,9 +292,7 @@ async def test_a_list_without_end_is_refused_at_once(
     assert (fault["pointer"], "10,000" in fault["detail"]) == (f"/{name}", True)
 
 
-async def test_recipients_named_twice_are_told(
-    theatre: Theatre, node: Node
-) -> None:
+async def test_recipients_named_twice_are_told(theatre: Theatre, node: Node) -> None:
     reply = await take(theatre, message(letter(organs_to=["H01"] * 200)))
     assert (reply["code"], reply["errors"][0]["pointer"]) == ("E-FMT-008", "/organs_to/1")
 
