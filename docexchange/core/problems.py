@@ -37,8 +37,8 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     ),
     "E-FMT-001": Problem("Không phải edXML đúng quy cách", "Not well-formed edXML"),
     "E-FMT-002": Problem(
-        "Thiếu message_id, hoặc message_id quá dài",
-        "message_id missing or over 200 characters",
+        "Thiếu message_id, message_id không phải UTF-8 hoặc quá dài",
+        "message_id missing, no UTF-8 or over 200 characters",
     ),
     "E-FMT-003": Problem(
         "Đây là thông báo trạng thái, không phải văn bản", "A status where a document was due"
@@ -52,7 +52,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
     ),
     "E-FMT-009": Problem(
         "Nội dung tệp đính kèm không khớp với mô tả",
-        "An attachment is not what the submission says: base64, size or SHA-256",
+        "An attachment is not what the submission says: size or SHA-256",
     ),
     "E-FMT-012": Problem("Routing key không được hỗ trợ", "No such routing key"),
     "E-FMT-015": Problem("Một nơi nhận được ghi hai lần", "A recipient named twice"),

@@ -24,8 +24,8 @@ def check_message_id(incoming: MailroomIncoming) -> None:
     if not name or len(name) > MESSAGE_ID_MAX or NO_TEXT in name:
         raise SubmissionRefused(
             "E-FMT-002",
-            "Thiếu message_id, hoặc message_id quá dài",
-            "Message_id missing or over 200 characters",
+            "Thiếu message_id, message_id không phải UTF-8 hoặc quá dài",
+            "message_id missing, no UTF-8 or over 200 characters",
             detail=f"1 đến {MESSAGE_ID_MAX} ký tự UTF-8, "
             "một giá trị riêng cho mỗi văn bản (UUID, ULID)",
             pointer="properties/message_id",

@@ -115,7 +115,7 @@ from . import (
 from . import (
     kept as keeping,
 )
-from .database import BUSY_MS, DAEMON_BUSY_MS, Connection
+from .database import BUSY_MS, CACHE_KIB, DAEMON_BUSY_MS, Connection
 from .migrations import bring_up
 from .operator import Operator
 from .storelock import StoreLock
@@ -129,6 +129,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GIB = 1024**3  # bytes
+BESIDE_KIB = (
+    8_192  # page cache of a thread that helps; there may be a dozen, each reads now and then
+)
 
 
 def _no_crash(point: str) -> None:
@@ -235,7 +238,9 @@ class SqlStore:
         """The reading connection of this thread."""
         connection: Connection | None = getattr(self._here, "connection", None)
         if connection is None:
-            connection = self._here.connection = Connection(self._path)
+            beside = threading.current_thread() is not threading.main_thread()
+            kib = BESIDE_KIB if beside else CACHE_KIB
+            connection = self._here.connection = Connection(self._path, cache_kib=kib)
             self._readers.append(connection)
         return connection
 

@@ -16,7 +16,8 @@ from docexchange.core.errors import NotFound, StoreBusy, StoreError
 from docexchange.core.schedule import Lane
 from docexchange.core.states import Event, State
 from docexchange.edges.store import SqlStore
-from docexchange.edges.store.database import PAGE_BYTES
+from docexchange.edges.store.database import CACHE_KIB, PAGE_BYTES
+from docexchange.edges.store.sqlstore import BESIDE_KIB
 from tests.records import (
     MINUTE,
     NOW,
@@ -73,6 +74,15 @@ def test_a_failed_opening_leaves_no_lock_behind(folder: Path) -> None:
 def test_a_store_where_no_folder_is_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file or directory"):
         open_store(tmp_path / "nowhere")
+
+
+async def test_a_thread_that_helps_keeps_few_pages(store: SqlStore) -> None:
+    def cache() -> int:
+        kib: int = -store._reader._raw.execute("PRAGMA cache_size").fetchone()[0]
+        return kib
+
+    assert cache() == CACHE_KIB
+    assert await asyncio.to_thread(cache) == BESIDE_KIB < CACHE_KIB
 
 
 async def test_reads_of_other_threads_have_their_own_connection(store: SqlStore) -> None:
