@@ -49,9 +49,9 @@ class Witnesses(Protocol):
         """What our receipts say of our journal (`Checkpoint.claim`), "" before the first."""
         ...
 
-    def look(self, now: datetime) -> None:
-        """Read what the journal got since the last time; `claim` says so from now on. Blocks for
-        as long as that is: after a start, for the lines of an hour at most."""
+    def look(self, now: datetime) -> bool:
+        """Read what the journal got since the last time; `claim` says so from now on. Blocks for a
+        second at most: False when there is more to read, and `claim` is what it was."""
         ...
 
     async def keep_tree(self, now: datetime) -> bool:

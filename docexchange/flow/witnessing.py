@@ -43,6 +43,6 @@ class Notary:
             )
         if self._looked is not None and self._looked <= now < self._looked + CLAIM_EVERY:
             return
-        await asyncio.to_thread(book.look, now)
-        self._looked = now
+        if await asyncio.to_thread(book.look, now):
+            self._looked = now
         await book.keep_tree(now)

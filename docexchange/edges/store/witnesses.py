@@ -26,6 +26,9 @@ from .database import Connection, Query, Row, adding, micros, moment
 from .transaction import Transaction
 from .writer import Writer
 
+LOOK_LINES = (
+    100_000  # lines that are read at once, in about a second; a keeper that stands is killed
+)
 KEEP_LINES = 20_000  # lines after which the tree is kept though no hour has passed: 0.2 s to read
 
 _w, _j, _k = tables.witnesses, tables.journal, tables.journal_tree
@@ -41,6 +44,7 @@ _SINCE = Query(
     select(_j.c.number, _j.c.line, _j.c.hash)
     .where(_j.c.number > bindparam("number"))
     .order_by(_j.c.number)
+    .limit(bindparam("most"))
 )
 _of = _w.c.of == bindparam("of")
 _KNOWN = Query(select(_w).where(_of, _w.c.lines == bindparam("lines")).order_by(_w.c.id))
@@ -111,22 +115,26 @@ class SqlWitnesses:
         self._alarms: list[Contradiction] = []
         self.claim = ""
 
-    def look(self, now: datetime) -> None:
+    def look(self, now: datetime) -> bool:
         connection = self._reader()
         tree = self._tree or self._begun(connection)
-        for row in connection.stream(_SINCE, number=tree.size):
+        begun = tree.size
+        for row in connection.stream(_SINCE, number=begun, most=LOOK_LINES):
             tree.add(leaf_hash(row["line"].encode()))
             self._head = row["hash"]
         self._tree = tree
+        if tree.size - begun == LOOK_LINES:
+            return False
         if tree.size:
             stands = Checkpoint("", tree.size, tree.root().hex(), self._head, now)
             self.claim = stands.claim()
+        return True
 
     def _begun(self, connection: Connection) -> Frontier:
         """The tree as it was kept; an empty one if it was not, or if the journal is not as long:
         then this is another journal, which is to be read whole."""
         row = connection.one(_KEPT_TREE)
-        if row is None or not connection.rows(_SINCE, number=row["lines"] - 1)[:1]:
+        if row is None or not connection.rows(_SINCE, number=row["lines"] - 1, most=1):
             return Frontier()
         self._head, self._kept_lines = row["head"], row["lines"]
         self._kept_at = moment(row["at"])

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from unittest.mock import patch
 
 import pytest
 
 from docexchange.core.model import ReceiptOutcome
+from docexchange.core.world import World
 from docexchange.edges.store import SqlStore, witnesses
+from docexchange.flow.witnessing import Notary
 from envelopes.evidence.checkpoint import Checkpoint, claimed
 from envelopes.evidence.journal import Follower
 from tests.records import MINUTE, NOW, document, open_store, receipt
@@ -80,6 +84,21 @@ async def test_a_start_reads_on_from_where_the_tree_was_kept(tmp_path: Path) -> 
         assert store.witnesses.claim == claim
         assert 0 < hashed.call_count < lines
         assert await store.witnesses.keep_tree(NOW + HOUR)
+
+
+async def test_a_long_journal_is_read_bit_by_bit(store: SqlStore) -> None:
+    for number in range(5):
+        await store.submit(document(f"D{number}", document_id=f"H05,{number}"))
+    notary, world = Notary(), cast("World", SimpleNamespace(store=store))
+    with patch.object(witnesses, "LOOK_LINES", 2), patch.object(witnesses, "KEEP_LINES", 2):
+        await notary.round(world=world, now=NOW)
+        assert store.witnesses.claim == ""
+        for _ in range(5):
+            await notary.round(world=world, now=NOW)
+    found = claimed("H05", store.witnesses.claim)
+    assert found is not None
+    store.follow_journal(Follower([found]))
+    assert found.lines == store.follow_journal(Follower()).lines
 
 
 async def test_many_lines_are_kept_before_the_hour(store: SqlStore) -> None:
