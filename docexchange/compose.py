@@ -22,10 +22,11 @@ from .core.ports import Clock, Keyring
 from .core.world import World
 from .crashpoints import CRASH_AT, Crash, CrashingKeyring, die_at
 from .edges import disk
+from .edges.anchors import load_trust
 from .edges.authority import load_directory, refuse_older
 from .edges.directory import TomlDirectory
 from .edges.evidence import Collector
-from .edges.keyring import OrganKeyring, load_trust
+from .edges.keyring import OrganKeyring
 from .edges.pdfs import PdfRule
 from .edges.remotekeys import load_remote
 from .edges.store import SqlStore

@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from keys import algorithms
 from keys.algorithms import SignatureAlgorithm
 from keys.certificates import Certificate
-from keys.signer import Signer
 
 from . import dsig, edxml
 from .content import content_problem
@@ -40,6 +39,9 @@ from .model import (
     TraceHeaderList,
 )
 from .profile import profile_problem
+
+if TYPE_CHECKING:
+    from keys.signer import Signer
 
 VIETNAM: Final = timezone(timedelta(hours=7))  # no summer time since 1975
 ARRIVED: Final = "01"  # the status that proves receipt

@@ -15,11 +15,9 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import chain, cycle
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import pybase64
-
-from keys.signer import Signer
 
 from . import dsig, edxml
 from .errors import Malformed
@@ -27,6 +25,9 @@ from .large import FILES_MAX
 from .model import Document, Stored
 from .pack import refuse_problem, signature_element
 from .skeleton import CUT_MIN, MARKUP_MAX, chunks, mark_of
+
+if TYPE_CHECKING:
+    from keys.signer import Signer
 
 PART: Final = 3 * 256 * 1024  # bytes encoded at once; a multiple of three needs no padding
 

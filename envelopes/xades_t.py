@@ -13,7 +13,7 @@ import base64
 import re
 from typing import Final
 
-from keys.timestamp import TOKEN_MAX
+from keys.timestamp_refused import TOKEN_MAX
 
 from . import dsig
 from .errors import Malformed

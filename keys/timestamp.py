@@ -1,18 +1,7 @@
 """Timestamp tokens (dấu thời gian, RFC 3161): what to ask an authority, and what a token proves.
 
 A token says: the bytes of this digest existed at `gen_time`, and the authority's key signed that.
-It counts only when every question below has a good answer; each has its own reason.
-
-    TSA_REFUSED       the authority gave no token, and says why
-    TOKEN_MALFORMED   not DER, cut off, something behind the end, an unknown critical extension
-    TOKEN_ALGORITHM   SHA-1, a weak key, or a CMS algorithm that is not listed here
-    TOKEN_IMPRINT     it is about other bytes
-    TOKEN_NONCE       it does not answer our request
-    TOKEN_POLICY      issued under another policy than those accepted
-    TOKEN_SIGNER      the certificate that was signed (ESSCertIDv2) is not there
-    TOKEN_SIGNATURE   the value is not right
-    TOKEN_UNTRUSTED   no path to an anchor at `gen_time`, or the certificate is not for timestamps
-    TOKEN_ACCURACY    its clock is too inaccurate to prove anything
+It counts only when every question has a good answer; each has its own reason (`timestamp_refused`).
 
 Source: RFC 3161, RFC 5816. Not judged here: whether the authority's certificate was revoked.
 """
@@ -29,42 +18,13 @@ from asn1crypto import cms, core, tsp
 
 from keys import signed_data
 from keys.certificates import Certificate
-from keys.errors import KeysError
 from keys.signed_data import HASHES, MALFORMED, Refusal
+from keys.timestamp_refused import TOKEN_MAX, TimestampRefused
 from keys.trust import Path, Trust
 
-TOKEN_MAX: Final = 64 * 1024  # bytes; with a chain of three certificates a token has 5 KB
 RESPONSE_MAX: Final = TOKEN_MAX + 4 * 1024  # bytes; a status and its text around the token
 ACCURACY_MAX: Final = timedelta(minutes=1)  # ours; public authorities say 1 s or better
 NONCE_BITS: Final = 64  # of a request; RFC 3161, clause 2.4.1 asks for "large"
-
-_VI: Final = {
-    "TSA_REFUSED": "máy chủ dấu thời gian từ chối",
-    "TOKEN_MALFORMED": "dấu thời gian hỏng hoặc sai dạng",
-    "TOKEN_ALGORITHM": "thuật toán của dấu thời gian không được chấp nhận",
-    "TOKEN_IMPRINT": "dấu thời gian của dữ liệu khác",
-    "TOKEN_NONCE": "dấu thời gian không trả lời đúng yêu cầu đã gửi",
-    "TOKEN_POLICY": "dấu thời gian theo chính sách không được chấp nhận",
-    "TOKEN_SIGNER": "chứng thư ký dấu thời gian thiếu hoặc bị tráo",
-    "TOKEN_SIGNATURE": "chữ ký trên dấu thời gian sai",
-    "TOKEN_UNTRUSTED": "không tin được máy chủ dấu thời gian",
-    "TOKEN_ACCURACY": "đồng hồ của máy chủ dấu thời gian không đủ chính xác",
-}
-REASONS: Final = frozenset(_VI)
-
-
-class TimestampRefused(KeysError):
-    """A token, or an authority's answer, that proves nothing.
-
-    Args:
-        reason: one of `REASONS`.
-        detail: the facts, English.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}", f"{_VI[reason]} [{reason}]: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 class _Response(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types

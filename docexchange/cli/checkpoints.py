@@ -97,8 +97,8 @@ def judge(path: Path, trust: Path, directory: Path | None, tsa_trust: Path | Non
         ConfigError: of the anchors or the directory.
         OSError: it cannot be read.
     """
+    from ..edges.anchors import load_trust
     from ..edges.directory import TomlDirectory
-    from ..edges.keyring import load_trust
 
     data = files.read_bounded(path, proof.SIZE_MAX)
     if len(data) > proof.SIZE_MAX:

@@ -110,7 +110,7 @@ def _print(path: Path, found: Findings) -> None:
 
 def examine(config: Config, found: Findings, now: datetime) -> None:
     """Check what a config names: directory, trust, keys, addresses of brokers."""
-    from ..edges.keyring import load_trust
+    from ..edges.anchors import load_trust
 
     directory, trust = None, None
     try:

@@ -118,8 +118,8 @@ def _judge(
 ) -> Report:
     from envelopes.verify import verify_file
 
+    from ..edges.anchors import load_trust
     from ..edges.directory import TomlDirectory
-    from ..edges.keyring import load_trust
 
     return verify_file(
         envelope,

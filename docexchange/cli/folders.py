@@ -13,13 +13,14 @@ import shutil
 import stat
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from envelopes import xades_t
 from envelopes.evidence.stamp import ENDINGS as ENDINGS_BESIDE
@@ -45,11 +46,13 @@ class Found:
 
     Args:
         paths: envelopes, sorted within each folder as given.
+        stamps: of those beside which a stamp lies, under its name and an ending, where that is.
         skipped: files of other endings.
         unread: folders that could not be read.
     """
 
     paths: list[str] = field(default_factory=list)
+    stamps: dict[str, str] = field(default_factory=dict)
     skipped: int = 0
     unread: list[OSError] = field(default_factory=list)
 
@@ -63,6 +66,9 @@ def find(given: Iterable[Path]) -> Found:
             _walk(path, found)
         else:
             found.paths.append(str(path))
+            for stamp in (Path(f"{path}{ending}") for ending in ENDINGS_BESIDE):
+                if stamp.exists():
+                    found.stamps.setdefault(str(path), str(stamp))
     return found
 
 
@@ -70,15 +76,20 @@ def _walk(folder: Path, found: Found) -> None:
     for parent, folders, names in os.walk(folder, onerror=found.unread.append):
         folders.sort()
         for name in sorted(names):
+            path = os.path.join(parent, name)  # noqa: PTH118  # a million of them
             if name.lower().endswith(ENDINGS):
-                found.paths.append(os.path.join(parent, name))  # noqa: PTH118  # a million of them
-            else:
-                found.skipped += 1
+                found.paths.append(path)
+                continue
+            found.skipped += 1
+            for ending in ENDINGS_BESIDE:
+                if name.endswith(ending):
+                    found.stamps.setdefault(path.removesuffix(ending), path)
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How every file is judged: arguments of `verify`, and whether passed ones are shown."""
+    """How every file is judged: arguments of `verify`, whether passed ones are shown, and which
+    stamps were found (`Found`)."""
 
     trust: Trust
     at: datetime
@@ -86,10 +97,10 @@ class Terms:
     limit: int
     all_shown: bool
     evidence: Evidence | None = None
+    stamps: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """Of a document that passed and is not shown: what receipts are held against."""
 
     file: str
@@ -103,44 +114,57 @@ Judged = Report | Passed | OSError
 
 def judge(path: str, terms: Terms) -> Report | OSError:
     """The report about one file, or why it could not be read."""
-    facts: dict[str, Any] = {"trust": terms.trust, "at": terms.at, "directory": terms.directory}
-    facts |= {"limit": terms.limit, "file": path, "evidence": terms.evidence}
     try:
-        facts["timestamp"] = _beside(path)
+        stamp = terms.stamps.get(path)
+        beside = None if stamp is None else _stamp(stamp)
         data = _small(path)
-        if data is not None:
-            envelope, inside = xades_t.split(data) or (data, None)
-            return verify(envelope, **(facts | ({"timestamp": inside} if inside else {})))
-        with files.seekable(Path(path), terms.limit) as file:
-            return _large(file, facts)
+        if data is None:
+            with files.seekable(Path(path), terms.limit) as file:
+                return _large(file, path, terms, beside)
+        envelope, inside = xades_t.split(data) or (data, None)
+        return verify(
+            envelope,
+            trust=terms.trust,
+            at=terms.at,
+            directory=terms.directory,
+            timestamp=inside or beside,
+            evidence=terms.evidence,
+            limit=terms.limit,
+            file=path,
+        )
     except OSError as error:
         return error
 
 
-def _large(file: BinaryIO, facts: dict[str, Any]) -> Report:
+def _large(file: BinaryIO, path: str, terms: Terms, beside: bytes | None) -> Report:
     """The report about a large one; of a copy with a token inside, about the envelope in it."""
+    judge_file = partial(
+        verify_file,
+        trust=terms.trust,
+        at=terms.at,
+        directory=terms.directory,
+        evidence=terms.evidence,
+        limit=terms.limit,
+        file=path,
+    )
     found = xades_t.find(file.read(HEAD))
     if found is None:
-        return verify_file(file, **facts)
+        return judge_file(file, timestamp=beside)
     begin, end, token = found
     with tempfile.TemporaryFile() as envelope:
         file.seek(0)
         envelope.write(file.read(begin))
         file.seek(end)
         shutil.copyfileobj(file, envelope)
-        return verify_file(envelope, **(facts | {"timestamp": token}))
+        return judge_file(envelope, timestamp=token)
 
 
-def _beside(path: str) -> bytes | None:
-    """The stamp that lies beside an envelope, under its name and an ending; None if there is none.
-    One that cannot be read is told as malformed."""
-    for ending in ENDINGS_BESIDE:
-        if os.path.exists(path + ending):  # noqa: PTH110  # for a million of them
-            try:
-                return files.read_bounded(Path(path + ending), STAMP_MAX)
-            except OSError:
-                return b""
-    return None
+def _stamp(path: str) -> bytes:
+    """The bytes of a stamp; one that cannot be read is told as malformed."""
+    try:
+        return files.read_bounded(Path(path), STAMP_MAX)
+    except OSError:
+        return b""
 
 
 def _small(path: str) -> bytes | None:

@@ -251,8 +251,8 @@ def _valid(leaf: Certificate, now: datetime) -> str:
 def _check_path(
     subject: Subject, chain: tuple[Certificate, ...], result: Result, now: datetime
 ) -> None:
+    from ..edges.anchors import load_trust
     from ..edges.directory import TomlDirectory
-    from ..edges.keyring import load_trust
 
     if subject.trust is None:
         return

@@ -98,7 +98,8 @@ def _config(*, required: bool) -> Config | None:
 
 
 def _in_config(config: Config, problems: list[str]) -> Iterator[Ending]:
-    from ..edges.keyring import load_trust, read_chain
+    from ..edges.anchors import load_trust
+    from ..edges.keyring import read_chain
 
     for organ in config.organs.values():
         try:

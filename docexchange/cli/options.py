@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from ..edges.tomlfile import duration
 from . import exits
 from .show import LOCAL
 from .words import say
@@ -161,6 +160,8 @@ def today(now: datetime) -> date:
 
 def span(text: str) -> timedelta:
     """A length of time as "90s", "5m", "72h". Raises typer.BadParameter."""
+    from ..edges.tomlfile import duration
+
     try:
         return duration(text)
     except ValueError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from . import report, show
+from . import show
 from .words import say
 
 IGNORED = frozenset({"now"})  # the verdict for now changes with the day
@@ -27,6 +27,8 @@ class Kept:
         Raises:
             ConfigError: the earlier result cannot be read.
         """
+        from . import report
+
         if self.page is not None:
             report.write(found, self.page, force=self.force)
             show.note(str(self.page))

@@ -69,7 +69,7 @@ def document(
 ) -> None:
     """Make a bundle aside, judge it, write the report."""
     from .. import compose
-    from ..edges.keyring import load_trust
+    from ..edges.anchors import load_trust
     from . import bundle, bundles, pdfs
 
     _check_form(output)

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from envelopes.attachments.pdf import PdfReport
     from envelopes.report import Report
     from envelopes.verify import Binding
-
-    from ..edges.pdfs import PdfJudge
+    from keys.trust import Trust
 
 LAST_STEP = 11  # of one file by itself; 12 holds a receipt against its envelope
 
@@ -130,9 +129,8 @@ def verify(
     """Judge files, each by itself and then receipts against envelopes; print the verdict."""
     from keys.revocation import Evidence
 
+    from ..edges.anchors import load_trust
     from ..edges.evidence_files import load_evidence
-    from ..edges.keyring import load_trust
-    from ..edges.pdfs import PdfJudge
 
     now = session.now()
     time = options.moment(at) if at else now
@@ -146,7 +144,7 @@ def verify(
     if tsa_trust is not None:
         anchors = anchors.with_authorities(load_trust(tsa_trust)[0])
     binding = _binding(directory) if directory else None
-    inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, PdfJudge(anchors, time))
+    inside = Inside(pdf or pdfs.PdfPolicy.FINDINGS, anchors, time)
     kept = Kept(html, repeat, force)
     if any(map(bundles.is_bundle, paths)):
         asked = bundles.Asked(anchors, max(now, time), time, binding, trust, inside.policy, given)
@@ -166,8 +164,8 @@ def verify(
         )
     shown = not many or as_json or session.current.verbose
     held = Evidence.of(given)
-    terms = folders.Terms(anchors, time, binding, limit, all_shown=shown, evidence=held)
     found = folders.find(paths)
+    terms = folders.Terms(anchors, time, binding, limit, shown, held, found.stamps)
     tally = Tally(found.skipped, found.unread)
     for error in found.unread:
         _unread(error)
@@ -196,22 +194,26 @@ class Inside:
 
     Args:
         policy: what they decide.
-        judge: reads them.
+        trust: anchors, the same as for envelopes.
+        at: the time judged for.
     """
 
-    def __init__(self, policy: pdfs.PdfPolicy, judge: PdfJudge) -> None:
+    def __init__(self, policy: pdfs.PdfPolicy, trust: Trust, at: datetime) -> None:
         self.policy = policy
-        self._judge = judge
+        self._trust, self._at = trust, at
         self.reports: dict[str, tuple[PdfReport, ...] | None] = {}  # by the SHA-256 of the envelope
 
     def judge(self, report: Report, limit: int) -> tuple[PdfReport, ...] | None:
         """Those of an envelope that was judged, None if that was not asked."""
         if self.policy is pdfs.PdfPolicy.OFF:
             return None
+        from ..edges.pdfs import PdfJudge
+
         path = Path(report.file)
         if report.sha256 not in self.reports and path.is_file():  # a pipe was read and is gone
+            judge = PdfJudge(self._trust, self._at)
             with files.seekable(path, limit) as file:
-                self.reports[report.sha256] = pdfs.judge(report, file, self._judge)
+                self.reports[report.sha256] = pdfs.judge(report, file, judge)
         return self.reports.get(report.sha256)
 
 

@@ -214,16 +214,18 @@ def proven(
             "--witness needs --trust: whose signature counts?",
             "--witness cần --trust: tin chữ ký của ai?",
         )
+    from ..edges.anchors import load_trust
     from ..edges.directory import TomlDirectory
-    from ..edges.keyring import load_trust
 
     binding = TomlDirectory.load(directory) if directory else None
-    terms = folders.Terms(load_trust(trust)[0], at, binding, folders.IN_MEMORY, all_shown=True)
-    found = folders.find(paths).paths
-    if not found:
+    found = folders.find(paths)
+    terms = folders.Terms(
+        load_trust(trust)[0], at, binding, folders.IN_MEMORY, all_shown=True, stamps=found.stamps
+    )
+    if not found.paths:
         names = ", ".join(map(str, paths))
         raise NotFound(f"{names}: there is no .edxml in it", f"{names}: không có tệp .edxml nào")
-    seen = [_witnessed(path, terms) for path in found]
+    seen = [_witnessed(path, terms) for path in found.paths]
     for one in contradictions(seen):
         text = f"{one.one.sha256[:16]}, {one.other.sha256[:16]}: {say(*_KINDS[one.kind])}"
         raise Malformed(f"{one.one.checkpoint.organ}: {text} [{one.kind}]")

@@ -20,7 +20,8 @@ from datetime import datetime
 import structlog
 
 from envelopes.evidence.stamp import imprint_of, stamped_of, stamps
-from keys.timestamp import Request, TimestampRefused, Token, token_of, verify
+from keys.timestamp import Request, Token, token_of, verify
+from keys.timestamp_refused import TimestampRefused
 from keys.trust import Trust
 
 from ..core.errors import Deferred, NotFound

@@ -18,15 +18,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from keys import timestamp
-from keys.timestamp import TOKEN_MAX, TimestampRefused, Token
+from keys.timestamp_refused import TOKEN_MAX, TimestampRefused
 from keys.trust import Trust
 
 from .. import dsig
 from ..errors import Malformed
 from .merkle import HASH_BYTES, Tree, leaf_hash, root_by_path
+
+if TYPE_CHECKING:
+    from keys.timestamp import Token
 
 SCHEMA: Final = "docexchange/stamp/v1"
 STAMP_MAX: Final = 2 * TOKEN_MAX  # bytes; base64 of a token, and a path of 60 hashes
@@ -157,6 +159,8 @@ def verify(stamp: Stamp, stamped: bytes, trust: Trust) -> Token:
     Raises:
         TimestampRefused: with its reason.
     """
+    from keys import timestamp  # loads ASN.1, which most envelopes never need
+
     if stamp.alone:
         return timestamp.verify(stamp.token, trust=trust, stamped=stamped)
     root = root_by_path(leaf_hash(stamped), stamp.index, stamp.leaves, stamp.path)

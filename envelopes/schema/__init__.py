@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
 from itertools import islice
 from typing import Final
 
@@ -27,6 +26,8 @@ _ELEMENT = re.compile(r"Element '([^']{1,80})'")
 
 def text() -> bytes:
     """The schema as it lies in the package."""
+    from importlib import resources
+
     return resources.files(__package__).joinpath(FILE).read_bytes()
 
 

@@ -18,7 +18,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from keys.demo_ca import YEAR, authority_extensions, key_usage
-from keys.timestamp import REASONS, TOKEN_MAX, Request, TimestampRefused, Token, token_of, verify
+from keys.timestamp import Request, Token, token_of, verify
+from keys.timestamp_refused import REASONS, TOKEN_MAX, TimestampRefused
 from tests.pki import AT, OTHER, P256, START
 from tests.tsa import (
     AUTHORITY,

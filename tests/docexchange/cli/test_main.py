@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
+from docexchange import __version__
 from docexchange.cli import commands, exits, hoist, main, show, words
 from docexchange.cli.commands import NOUNS, OFFLINE, build
 from docexchange.cli.exits import Exit
@@ -93,6 +94,24 @@ def test_what_reads_files_only_loads_no_log() -> None:
     code += "; sys.exit('structlog' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert ran.returncode == 0, ran.stderr.decode()
+
+
+def test_verify_loads_nothing_that_most_envelopes_do_not_need() -> None:
+    modules = ("cli.verify", "cli.folders", "edges.anchors")
+    code = "; ".join(f"import docexchange.{module}" for module in modules)
+    code += (
+        "; import sys; sys.exit(', '.join({'asn1crypto', 'keys.private'} & {*sys.modules}) or 0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr.decode()
+
+
+def test_the_collector_leaves_alone_what_a_command_loaded() -> None:
+    code = "import gc, sys; from docexchange.__main__ import run; run()"
+    code += "; sys.exit(not gc.get_freeze_count())"
+    arguments = [sys.executable, "-c", code, "--version"]
+    ran = subprocess.run(arguments, capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout.decode().strip()) == (0, __version__)
 
 
 @pytest.mark.parametrize(

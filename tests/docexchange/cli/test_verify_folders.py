@@ -170,3 +170,15 @@ def test_a_stream_of_json_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 
     JsonStream("s/v1").end(Tally(0, []))
     assert json.loads(capsys.readouterr().out)["documents"] == []
+
+
+def test_stamps_lie_beside_what_they_stamp(archive: Path) -> None:
+    stamped, other, named = (archive / f"{number}.edxml" for number in (1, 2, 3))
+    for path, ending in ((stamped, ".tst"), (stamped, ".tst.json"), (other, ".tst.json")):
+        path.with_name(path.name + ending).write_bytes(b"")
+    (archive / "nothing.tst").write_bytes(b"")
+    found = folders.find([archive])
+    stamps = {str(stamped): f"{stamped}.tst", str(other): f"{other}.tst.json"}
+    assert {path: found.stamps[path] for path in found.paths if path in found.stamps} == stamps
+    assert found.skipped == 5
+    assert folders.find([stamped, other, named]).stamps == stamps

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from docexchange.core.errors import ConfigError, NotFound, PermissionRefused
+from docexchange.edges.anchors import load_trust
 from docexchange.edges.files import read_private
-from docexchange.edges.keyring import OrganKeyring, is_demo, load_trust, open_signer
+from docexchange.edges.keyring import OrganKeyring, is_demo, open_signer
 from docexchange.edges.keysource import PemKey, Secret
 from keys.demo_ca import demo_ca
 

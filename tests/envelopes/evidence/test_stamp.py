@@ -17,7 +17,7 @@ from envelopes.pack import pack
 from envelopes.report import Report
 from envelopes.verify import verify, verify_file
 from envelopes.wording import Indication, Result
-from keys.timestamp import TimestampRefused
+from keys.timestamp_refused import TimestampRefused
 from keys.trust import Trust, TrustAnchor
 from tests.letters import document, letter
 from tests.pki import AT, DAY, END, OTHER, P256
