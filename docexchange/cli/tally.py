@@ -33,6 +33,11 @@ class Tally:
         """How many files have a verdict."""
         return sum(self.verdicts.values())
 
+    @property
+    def not_passed(self) -> int:
+        """How many of them do not say that the file passed."""
+        return self.judged - self.verdicts["TOTAL-PASSED"]
+
     def add(self, report: Report) -> None:
         """Count a report that is final."""
         self.verdicts[report.indication.value] += 1
@@ -120,7 +125,7 @@ class Bar:
         self._waiting = show.Waiting()
         self._begun = self._shown = clock()
 
-    def show(self, done: int, not_passed: int) -> None:
+    def show(self, done: int, tally: Tally) -> None:
         """Draw it again, a few times a second."""
         now = self._clock()
         if now - self._shown < EVERY and done < self._total:
@@ -128,7 +133,7 @@ class Bar:
         self._shown = now
         full = BAR * done // max(1, self._total)
         rate = round(done / max(now - self._begun, EVERY))
-        failed = say(f"{not_passed} không đạt", f"{not_passed} not passed")
+        failed = say(f"{tally.not_passed} không đạt", f"{tally.not_passed} not passed")
         bar = "█" * full + "░" * (BAR - full)
         self._waiting.show(f"{bar} {done}/{self._total} · {rate}/s · {failed}")
 

@@ -284,19 +284,19 @@ def _print_many(
             _print_report(report, alone=False)
 
     for count, one in enumerate(judged, start=1):
-        if isinstance(one, OSError):
+        if isinstance(one, folders.Passed):
+            documents.add(one.sha256, one.file, one.sender, one.document_id)
+            tally.add_passed()
+        elif isinstance(one, OSError):
             tally.unread.append(one)
             bar.done()
             _unread(one)
-        elif isinstance(one, folders.Passed):
-            documents.add(one.sha256, one.file, one.sender, one.document_id)
-            tally.add_passed()
         elif one.kind == "status":
             statuses.append(one)
         else:
             documents.add_report(one)
             tell(one)
-        bar.show(count, tally.judged - tally.verdicts[Indication.PASSED.value])
+        bar.show(count, tally)
     bar.done()
     for status in statuses:
         tell(documents.compared(status))

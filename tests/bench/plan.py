@@ -24,6 +24,7 @@ class Plan:
         large: bytes of the attachment of the large envelope.
         parts: bytes of the attachment that travels in parts; 760 MiB make an envelope of 1 GiB.
         files: envelopes in the folder that is verified.
+        commands: how often the command verifies it.
         journal: lines that are followed.
         backlog: deliveries that wait in the large store.
         backlog_documents: sent, submitted and accepted in each round over it.
@@ -41,6 +42,7 @@ class Plan:
     large: int = 1024 * 1024 * 1024
     parts: int = 760 * 1024 * 1024
     files: int = 10_000
+    commands: int = 5
     journal: int = 200_000
     backlog: int = 1_000_000
     backlog_documents: int = 250
@@ -68,6 +70,7 @@ QUICK = Plan(
     parts=24 * 1024 * 1024,
     journal=2000,
     files=300,
+    commands=1,
     backlog=20_000,
     backlog_documents=200,
     backlog_rounds=1,

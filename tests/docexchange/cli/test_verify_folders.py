@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docexchange.cli import folders, show
-from docexchange.cli.tally import Bar
+from docexchange.cli.tally import Bar, Tally
 from envelopes.model import Organization, Received, ResponseFor, Status
 from envelopes.pack import local_time, pack, with_trace
 from tests.office import Office, Ran
@@ -150,23 +150,26 @@ def test_a_pipe_is_judged_and_an_endless_one_is_cut_short(office: Office, archiv
 def test_the_bar_is_for_terminals_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Bar(10, lambda: 0.0).show(10, 0)
+    tally = Tally(0, [])
+    tally.add_passed()
+    tally.verdicts["INDETERMINATE"] += 1
+    Bar(10, lambda: 0.0).show(10, tally)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(show.sys.stderr, "isatty", lambda: True, raising=False)
     times = iter([0.0, 0.05, 2.0, 3.0])
     bar = Bar(10, lambda: next(times))
-    bar.show(1, 0)  # too soon
-    bar.show(4, 1)
-    bar.show(10, 1)
+    bar.show(1, tally)  # too soon
+    bar.show(4, tally)
+    bar.show(10, tally)
     bar.done()
     err = capsys.readouterr().err
     assert "1/10" not in err.split("4/10", maxsplit=1)[0]
-    assert "█████████░░░░░░░░░░░░░░░ 4/10 · 2/s" in err
+    assert "█████████░░░░░░░░░░░░░░░ 4/10 · 2/s · 1 " in err
     assert err.endswith("\r\033[K")
 
 
 def test_a_stream_of_json_is_json(capsys: pytest.CaptureFixture[str]) -> None:
-    from docexchange.cli.tally import JsonStream, Tally
+    from docexchange.cli.tally import JsonStream
 
     JsonStream("s/v1").end(Tally(0, []))
     assert json.loads(capsys.readouterr().out)["documents"] == []
