@@ -181,7 +181,7 @@ class Proxy:
         elif self.fault in (Fault.BLACK_HOLE, Fault.HALF_OPEN):
             await self._calm.wait()
         at = 0
-        while self.fault is Fault.ONE_BYTE and at < len(block):
+        while self.fault is Fault.ONE_BYTE and at < len(block) and not writer.is_closing():
             writer.write(block[at : at + 1])
             at += 1
             with contextlib.suppress(TimeoutError):
