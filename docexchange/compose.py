@@ -101,7 +101,7 @@ def build_world(
     """
     trust = node_trust(config)
     keys = OrganKeyring.load(config.key_sources, clock.now())
-    keyring: Keyring = GuardedKeyring(keys, clock, store.last_journal_time())
+    keyring: Keyring = GuardedKeyring(keys, clock, store.journal.last_time())
     if crash is not None:
         keyring = CrashingKeyring(keyring, crash)
     return World(
@@ -129,7 +129,7 @@ def node_directory(config: Config, store: SqlStore, clock: Clock) -> TomlDirecto
     """
     directory = load_directory(config.directory, config.directory_authority, clock.now())
     if config.directory_authority is not None:
-        refuse_older(config.directory, directory, store.directory_taken())
+        refuse_older(config.directory, directory, store.directories.last())
     return directory
 
 
@@ -139,7 +139,7 @@ async def take_directory(config: Config, store: SqlStore, world: World, now: dat
     if config.directory_authority is None or not isinstance(directory, TomlDirectory):
         return
     if directory.number is not None:
-        await store.take_directory(directory.number, directory.sha256, now)
+        await store.directories.take(directory.number, directory.sha256, now)
 
 
 def node_trust(config: Config) -> Trust:
@@ -152,7 +152,7 @@ def node_trust(config: Config) -> Trust:
 
 def collector(config: Config, store: SqlStore, world: World) -> Collector:
     """What loads the revocation evidence of a node and keeps it fresh."""
-    return Collector(world.evidence, world.trust, store, config.revocation.rules)
+    return Collector(world.evidence, world.trust, store.evidence, config.revocation.rules)
 
 
 def authorities(config: Config) -> tuple[HttpAuthority, ...]:
@@ -168,7 +168,7 @@ def nonce() -> int:
 
 def look(config: Config, store: SqlStore) -> Seen:
     """Measure the disk and read what is under way. Raises StoreError."""
-    return Seen(disk.measure(config.data), store.open_work())
+    return Seen(disk.measure(config.data), store.outgoing.open_work())
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,9 @@ class Daemon:
     async def _take_up_again(self) -> int:
         """Messages whose content was damaged are tried once more: the disk may be restored."""
         try:
-            return await self.store.take_up_again() if self.store.damaged(1) else 0
+            return (
+                await self.store.mailrooms.take_up_again() if self.store.mailrooms.damaged(1) else 0
+            )
         except StoreUnavailable:  # at the next start
             return 0
 
@@ -267,7 +269,7 @@ class Daemon:
                 if await stamper.round(world=self.world, now=now) >= settings.batch:
                     wait = 0.0
             except (Deferred, StoreUnavailable) as why:
-                stamper.tell(self.store.oldest_unstamped(), str(why), now)
+                stamper.tell(self.store.stamps.oldest(), str(why), now)
                 wait = settings.retry.total_seconds() * (1 + abs(self.world.spread()) / 4)
             await asyncio.sleep(wait)
 
@@ -290,7 +292,7 @@ class Daemon:
         tell("room", level=level.name.lower(), free_bytes=free)
         facts = {"level": level.name.lower(), "free_bytes": free}
         try:
-            await self.store.note("room", self.config.node, self.clock.now(), **facts)
+            await self.store.journal.note("room", self.config.node, self.clock.now(), **facts)
         except StoreUnavailable as why:
             log.error("not_journalled", event_name="room", why=str(why), **facts)
         await self.announcer.room(level, free, self.clock.now())
@@ -318,7 +320,9 @@ class Daemon:
         tell = log.error if trouble else log.info
         tell(event, ref=ref, carries=not trouble, why=trouble)
         try:
-            await self.store.note(event, ref, self.clock.now(), carries=not trouble, why=trouble)
+            await self.store.journal.note(
+                event, ref, self.clock.now(), carries=not trouble, why=trouble
+            )
         except StoreUnavailable as why:
             log.error("not_journalled", event_name=event, why=str(why))
         if not vhost:
@@ -328,7 +332,7 @@ class Daemon:
         log.warning("echo_organ", organ=one.organ, variant=one.variant.value)
         while True:
             await asyncio.sleep(POLL)
-            arrivals = self.store.arrivals(echo.LOOKED_AT, one.organ)
+            arrivals = self.store.incoming.arrivals(echo.LOOKED_AT, one.organ)
             await echo.turn(one, arrivals, world=self.world, now=self.clock.now())
 
     def _mailroom_loops(

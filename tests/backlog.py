@@ -35,7 +35,7 @@ async def arrive(store: SqlStore, documents: int) -> None:
 def finish(store: SqlStore) -> None:
     """Let every delivery of a document that is under way be acknowledged, and every message to a
     mailroom be confirmed: history, as years make it."""
-    raw = store._writer._connection._raw
+    raw = store._access.writer._connection._raw
     raw.executescript(
         "UPDATE deliveries SET state = 'acknowledged', next_try = NULL, code = '01'"
         " WHERE kind = 'document' AND state IN ('queued', 'sent');"
@@ -53,4 +53,4 @@ async def _many(store: SqlStore, count: int, one: Callable[[Transaction, int], N
             for number in numbers:
                 one(transaction, number)
 
-        await store._writer.write("fill", some)
+        await store._access.writer.write("fill", some)

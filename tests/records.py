@@ -232,8 +232,8 @@ def due(store: SqlStore, lane: Lane = Lane.NORMAL, now: datetime = NOW) -> list[
     found = [
         each
         for turn in Turn
-        for head in store.heads(lane, turn, "", 1000)
-        for each in store.due(lane, turn, head.organ, now, frozenset(), 100)
+        for head in store.outgoing.heads(lane, turn, "", 1000)
+        for each in store.outgoing.due(lane, turn, head.organ, now, frozenset(), 100)
     ]
     return sorted(found, key=lambda each: each.delivery_id)
 

@@ -75,8 +75,8 @@ class _Traffic:
             waiting,
             oldest,
             store.operator.heard(),
-            {one.organ: one for one in store.pauses()},
-            {one.organ: one for one in store.holds()},
+            {one.organ: one for one in store.outgoing.pauses()},
+            {one.organ: one for one in store.outgoing.holds()},
         )
 
     def state(self, organ: str) -> str:

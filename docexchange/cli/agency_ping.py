@@ -72,7 +72,7 @@ def _wait(store: SqlStore, ref: str, longest: timedelta) -> Mapping[str, dict[st
     """The lines about the test by their event, the last of each, as far as they came in time."""
     ends = time.monotonic() + longest.total_seconds()
     while True:
-        found = [json.loads(line.line) for line in store.lines_about(ref)]
+        found = [json.loads(line.line) for line in store.journal.about(ref)]
         lines = {line["event"]: line for line in found}
         if "ping_answered" in lines or time.monotonic() >= ends:
             return lines

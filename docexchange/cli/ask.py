@@ -27,7 +27,7 @@ def ask_again(
         Conflict: none of them has acknowledged it.
     """
     with session.open_store() as (_, store):
-        view = store.document(ref)
+        view = store.outgoing.document(ref)
         chosen = orders.recipients(view.deliveries, organs)
         asked = [one.to_organ for one in chosen if one.state is State.ACKNOWLEDGED]
         if not asked:

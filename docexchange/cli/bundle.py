@@ -161,12 +161,12 @@ def _subject(store: SqlStore, ref: str) -> _Subject:
 def _sent(store: SqlStore, ref: str) -> _Subject:
     from envelopes.evidence import bundle
 
-    tracking_id = store.document(ref).tracking_id
+    tracking_id = store.outgoing.document(ref).tracking_id
     # The lines first: what comes meanwhile may then be in the bundle and not in them, and never
     # the other way round, which would look as if it had been taken out.
-    lines = [(one.number, one.line) for one in store.journal_of(tracking_id)]
-    receipts = store.receipts_of(tracking_id)
-    sent = store.document(tracking_id)
+    lines = [(one.number, one.line) for one in store.journal.of(tracking_id)]
+    receipts = store.receipts.of(tracking_id)
+    sent = store.outgoing.document(tracking_id)
     names = bundle.names_of((organ, code) for organ, code, _ in receipts)
     accounts = tuple(
         bundle.Account(one.to_organ, one.state.value, one.reason, one.code)
@@ -186,9 +186,9 @@ def _sent(store: SqlStore, ref: str) -> _Subject:
 def _received(store: SqlStore, ref: str) -> _Subject:
     from envelopes.evidence import bundle
 
-    tracking_id = store.arrival(ref).tracking_id
-    lines = [(one.number, one.line) for one in store.journal_of(tracking_id)]
-    came = store.arrival(tracking_id)
+    tracking_id = store.incoming.arrival(ref).tracking_id
+    lines = [(one.number, one.line) for one in store.journal.of(tracking_id)]
+    came = store.incoming.arrival(tracking_id)
     if came.sealed_at is not None:
         raise Conflict(
             f"{tracking_id}: its content was destroyed by a recall at {show.moment(came.sealed_at)}"
@@ -196,7 +196,7 @@ def _received(store: SqlStore, ref: str) -> _Subject:
             f"{tracking_id}: nội dung đã huỷ theo yêu cầu thu hồi lúc "
             f"{show.moment(came.sealed_at)}; bên gửi còn giữ",
         )
-    said = [(came.organ, code, digest) for code, digest in store.statuses_of(tracking_id)]
+    said = [(came.organ, code, digest) for code, digest in store.incoming.statuses_of(tracking_id)]
     names = bundle.names_of((organ, code) for organ, code, _ in said)
     account = bundle.Account(came.organ, "arrived", code=came.code)
     facts = (tracking_id, came.sha256, came.size, came.arrived_at, (account,))
@@ -222,7 +222,7 @@ def timestamps(
     from envelopes.evidence.bundle import TIMESTAMPS
 
     for digest in dict.fromkeys(digests):
-        found = store.stamp_of(digest)
+        found = store.stamps.of(digest)
         if found is not None:
             yield f"{TIMESTAMPS}{digest}-1{found.ending}", found.to_bytes()
 
@@ -238,7 +238,7 @@ def revocation(trust: Trust, now: datetime) -> Evidence:
         from keys.revocation import Evidence as Held
 
         del digests
-        kept = {one.sha256: one for one in store.evidence_current(now)}
+        kept = {one.sha256: one for one in store.evidence.current(now)}
         held = Held.of(one.data for one in kept.values())
         used: dict[str, None] = {}
         for certificate in chain:
@@ -298,7 +298,7 @@ def _stored(store: SqlStore, digest: str) -> Parts:
     """An envelope of the store, checked against its digest while it is read."""
 
     def parts() -> Iterator[bytes]:
-        with closing(store.open_blob(digest)) as file:
+        with closing(store.contents.open(digest)) as file:
             while part := file.read(_CHUNK):
                 yield part
 
@@ -311,7 +311,7 @@ def _certificates(store: SqlStore, digests: Iterable[str]) -> dict[str, Certific
 
     found: dict[str, Certificate] = {}
     for digest in digests:
-        with closing(store.open_blob(digest)) as file:
+        with closing(store.contents.open(digest)) as file:
             found.update({one.fingerprint: one for one in chain_of(file)})
     return found
 
@@ -323,7 +323,7 @@ def _checkpoint(store: SqlStore, subject: _Subject, signer: Signer, now: datetim
     from envelopes.evidence.journal import Follower
 
     leaves = bytearray()
-    state = store.follow_journal(
+    state = store.journal.follow(
         Follower(), lambda one: leaves.extend(merkle.leaf_hash(one.line.encode()))
     )
     organ = subject.contents.organ

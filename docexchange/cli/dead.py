@@ -87,7 +87,7 @@ def show_dead(ref: options.Ref, as_json: options.Json = False) -> None:
     from .track import number_of
 
     with session.open_store() as (_, store):
-        view = store.document(ref)
+        view = store.outgoing.document(ref)
         lines = _dead(store.operator.deliveries(view.tracking_id), view.tracking_id)
     if as_json:
         facts = {"tracking_id": view.tracking_id, "subject": view.subject}
@@ -121,7 +121,7 @@ def replay(
     """Send what was given up once more."""
     order = orders.order(orders.needed(reason))
     with session.open_store() as (config, store):
-        view = store.document(ref)
+        view = store.outgoing.document(ref)
         lines = orders.recipients(store.operator.deliveries(view.tracking_id), orders.organs(to))
         organs = [one.to_organ for one in _dead(lines, view.tracking_id)]
         if not dry_run:

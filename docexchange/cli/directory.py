@@ -193,7 +193,7 @@ def _taken(store: Path) -> Taken | None:
     if not store.exists():
         return None
     with session.open_store() as (_, opened):
-        return opened.directory_taken()
+        return opened.directories.last()
 
 
 def _served(last: Taken | None) -> str:

@@ -109,7 +109,7 @@ def import_files(
 
 
 def _new(store: SqlStore, found: Sequence[EvidenceFile]) -> set[str]:
-    return {one.item.sha256 for one in found if not store.has_evidence(one.item.sha256)}
+    return {one.item.sha256 for one in found if not store.evidence.has(one.item.sha256)}
 
 
 async def _keep(store: SqlStore, found: Sequence[EvidenceFile], order: Order) -> set[str]:
@@ -120,17 +120,17 @@ async def _keep(store: SqlStore, found: Sequence[EvidenceFile], order: Order) ->
     new = set()
     for one in found:
         kept = kept_of(one.path.name, one.item, one.data, now)
-        if await store.keep_evidence(kept, order):
+        if await store.evidence.keep(kept, order):
             new.add(one.item.sha256)
     if new:
-        await store.wake_held(now)
+        await store.evidence.wake_held(now)
     return new
 
 
 def list_evidence(limit: options.Limit = 50, as_json: options.Json = False) -> None:
     """List what is kept."""
     with session.open_store() as (_, store):
-        found = store.evidence_list(limit)
+        found = store.evidence.newest(limit)
     if as_json:
         show.emit("evidence-list", {"evidence": [to_json(one) for one in found]})
         return
@@ -191,7 +191,7 @@ def show_evidence(
     from . import files
 
     with session.open_store() as (_, store):
-        one = store.evidence(ref)
+        one = store.evidence.find(ref)
     if output is not None:
         files.write_all({output: one.data}, force=force)
     if as_json:

@@ -56,14 +56,16 @@ def export(
     without: list[Path] = []
     with session.open_store() as (_, store):
         wanted = _collect(store, ref, output)
-        stamps = {path: kept for path, digest in wanted.items() if (kept := store.stamp_of(digest))}
+        stamps = {
+            path: kept for path, digest in wanted.items() if (kept := store.stamps.of(digest))
+        }
         beside = {path.with_name(path.name + kept.ending): kept for path, kept in stamps.items()}
         copies = _copies(output, stamps) if xades_t else {}
         files.refuse_existing([*wanted, *beside, *copies], force=force)
         for path, digest in wanted.items():
             with (
                 files.replacing(path, force=force) as file,
-                closing(store.open_blob(digest)) as envelope,
+                closing(store.contents.open(digest)) as envelope,
             ):
                 shutil.copyfileobj(envelope, file)
         for path, (source, token) in copies.items():
@@ -120,7 +122,7 @@ def _write_copy(store: SqlStore, digest: str, token: bytes, out: BinaryIO) -> No
 
     from .folders import HEAD
 
-    with closing(store.open_blob(digest)) as envelope:
+    with closing(store.contents.open(digest)) as envelope:
         out.write(with_token(envelope.read(HEAD), token))
         shutil.copyfileobj(envelope, out)
 
@@ -128,13 +130,16 @@ def _write_copy(store: SqlStore, digest: str, token: bytes, out: BinaryIO) -> No
 def _collect(store: SqlStore, ref: str, folder: Path) -> dict[Path, str]:
     """Where each envelope goes -> its digest."""
     try:
-        sent = store.document(ref)
+        sent = store.outgoing.document(ref)
     except NotFound:
-        came = store.arrival(ref)
-        said = [(came.organ, code, digest) for code, digest in store.statuses_of(came.tracking_id)]
+        came = store.incoming.arrival(ref)
+        said = [
+            (came.organ, code, digest)
+            for code, digest in store.incoming.statuses_of(came.tracking_id)
+        ]
         envelope = (came.number, came.notation, came.tracking_id, came.sha256)
     else:
-        said = store.receipts_of(sent.tracking_id)
+        said = store.receipts.of(sent.tracking_id)
         envelope = (sent.number, sent.notation, sent.tracking_id, sent.sha256)
     number, notation, tracking_id, digest = envelope
     name = safe_name(number_of(number, notation), tracking_id)

@@ -80,7 +80,7 @@ def find(
     )
     with session.open_store() as (config, store):
         _index(store)
-        hits = store.find(wanted)
+        hits = store.archive.find(wanted)
         names = names_of(config)
     if as_json:
         show.emit("find", {"documents": [_json(one) for one in hits]})
@@ -103,7 +103,7 @@ def _index(store: SqlStore) -> None:
     time all there are."""
 
     async def work() -> None:
-        while await store.index_new():
+        while await store.archive.index():
             pass
 
     try:

@@ -25,7 +25,7 @@ def follow_document(ref: str, *, as_json: bool) -> None:
         NotFound, Ambiguous: no sent document, or several, with that name.
     """
     with session.open_store() as (_, store):
-        tracking_id = store.document(ref).tracking_id
+        tracking_id = store.outgoing.document(ref).tracking_id
         timeline, told = Timeline(), 0
         while True:
             view, lines = _look(store, tracking_id)
@@ -44,8 +44,8 @@ def follow_document(ref: str, *, as_json: bool) -> None:
 
 def _look(store: SqlStore, tracking_id: str) -> tuple[DocumentView, list[dict[str, Any]]]:
     """The document, and its lines after it: no end is told before the line that brought it."""
-    view = store.document(tracking_id)
-    return view, [json.loads(line.line) for line in store.journal_of(tracking_id)]
+    view = store.outgoing.document(tracking_id)
+    return view, [json.loads(line.line) for line in store.journal.of(tracking_id)]
 
 
 def _print_end(view: DocumentView) -> None:

@@ -58,7 +58,7 @@ def list_arrivals(
 ) -> None:
     """List arrivals."""
     with session.open_store() as (config, store):
-        views = store.arrivals(limit, organ)
+        views = store.incoming.arrivals(limit, organ)
     if as_json:
         show.emit("inbox-list", {"documents": [_json(view) for view in views]})
         return
@@ -94,7 +94,7 @@ def list_arrivals(
 def show_arrival(ref: options.Ref, organ: Organ = "", as_json: options.Json = False) -> None:
     """Show one arrival."""
     with session.open_store() as (config, store):
-        view = store.arrival(ref, organ)
+        view = store.incoming.arrival(ref, organ)
     report = json.loads(view.report) if view.report else {}
     if as_json:
         show.emit("inbox-show", {**_json(view), "report": report})
@@ -170,14 +170,14 @@ def save(
     from envelopes.model import Document
 
     with session.open_store() as (_, store):
-        view = store.arrival(ref, organ)
+        view = store.incoming.arrival(ref, organ)
         if view.sealed_at is not None:
             raise Conflict(
                 f"{view.tracking_id} was recalled: its content is gone",
                 f"{view.tracking_id} đã bị thu hồi: nội dung không còn",
             )
         name = safe_name(number_of(view.number, view.notation), view.tracking_id)
-        with store.open_blob(view.sha256) as envelope, files.Folder(output) as folder:
+        with store.contents.open(view.sha256) as envelope, files.Folder(output) as folder:
             message, _ = read_file(envelope, limit=LARGE_MAX)
             attachments = message.attachments if isinstance(message, Document) else ()
             inner = safe_names(one.name or "" for one in attachments)

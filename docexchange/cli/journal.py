@@ -99,8 +99,8 @@ def head(as_json: options.Json = False) -> None:
     from envelopes.evidence.journal import Follower
 
     with session.open_store() as (_, store):
-        state = store.follow_journal(Follower())
-        last = store.last_journal_time()
+        state = store.journal.follow(Follower())
+        last = store.journal.last_time()
     if as_json:
         show.emit("journal-head", {**_json(state), "last_at": last})
         return
@@ -146,7 +146,7 @@ def verify(
         else:
             with session.open_store() as (config, store):
                 _require_ours(known, config)
-                state = store.follow_journal(Follower(known))
+                state = store.journal.follow(Follower(known))
     except JournalBroken as broken:
         _print_broken(broken.line, say(broken.vi, str(broken)), as_json=as_json)
         raise typer.Exit(exits.Exit.NEGATIVE) from broken
@@ -190,7 +190,7 @@ def export(
 
     with session.open_store() as (_, store), files.replacing(output, force=force) as file:
         write = file.write
-        state = store.follow_journal(
+        state = store.journal.follow(
             Follower(), lambda one: write(as_file_line(one.line, one.hash).encode())
         )
     if as_json:
@@ -212,7 +212,7 @@ def checkpoint(
 
     files.refuse_existing([output], force=force)
     with session.open_store() as (config, store):
-        state = store.follow_journal(Follower())
+        state = store.journal.follow(Follower())
     signed, untimed = _stamped(config, _sign(config, organ, state))
     written = json.dumps(to_json_dict(signed), indent=1) + "\n"
     files.write_all({output: written.encode()}, force=force)
@@ -247,8 +247,8 @@ def prove(
     files.refuse_existing([output], force=force)
     leaves = bytearray()
     with session.open_store() as (config, store):
-        wanted = store.journal_of(_tracking_id(store, ref))
-        state = store.follow_journal(
+        wanted = store.journal.of(_tracking_id(store, ref))
+        state = store.journal.follow(
             Follower(), lambda one: leaves.extend(merkle.leaf_hash(one.line.encode()))
         )
     signed = _sign(config, organ, state)
@@ -270,9 +270,9 @@ def prove(
 
 def _tracking_id(store: SqlStore, ref: str) -> str:
     try:
-        return store.document(ref).tracking_id
+        return store.outgoing.document(ref).tracking_id
     except NotFound:
-        return store.arrival(ref).tracking_id
+        return store.incoming.arrival(ref).tracking_id
 
 
 def check(

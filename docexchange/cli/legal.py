@@ -96,9 +96,9 @@ def list_holds(as_json: options.Json = False) -> None:
 def document(store: SqlStore, ref: str) -> DocumentView | ArrivalView:
     """A document of ours, else one that arrived. Raises NotFound, Ambiguous."""
     try:
-        return store.document(ref)
+        return store.outgoing.document(ref)
     except NotFound:
-        return store.arrival(ref)
+        return store.incoming.arrival(ref)
 
 
 def _tell(

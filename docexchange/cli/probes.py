@@ -104,7 +104,7 @@ def _directory(patient: Patient) -> Iterator[Found]:
     from ..edges.authority import load_signed, refuse_older
     from .config import EXPIRY_WARNING
 
-    config, taken = patient.config, patient.store.directory_taken()
+    config, taken = patient.config, patient.store.directories.last()
     if config.directory_authority is None:
         nobody = say("không ai phải ký", "nobody has to sign it")
         yield Found("directory", Verdict.NOT_HERE, nobody)
@@ -137,7 +137,7 @@ def _directory(patient: Patient) -> Iterator[Found]:
 
 
 def _clock(patient: Patient) -> Iterator[Found]:
-    latest = patient.store.last_journal_time()
+    latest = patient.store.journal.last_time()
     if latest is not None and patient.now < latest - CLOCK_BEHIND:
         yield Found(
             "clock",
@@ -149,7 +149,7 @@ def _clock(patient: Patient) -> Iterator[Found]:
             say("chỉnh đồng hồ máy (NTP)", "set the clock of this machine (NTP)"),
         )
         return
-    times = patient.store.receipt_times(RECEIPTS)
+    times = patient.store.receipts.times(RECEIPTS)
     later = [(here - there).total_seconds() for there, here in times]
     middle = timedelta(seconds=statistics.median(later) if later else 0)
     if middle < -CLOCK_SKEW:
@@ -223,7 +223,7 @@ def _store(patient: Patient) -> Iterator[Found]:
         yield Found("store", Verdict.WARNING, detail, remedy)
     else:
         yield Found("store", Verdict.GOOD, detail)
-    for one in patient.store.damaged(1):
+    for one in patient.store.mailrooms.damaged(1):
         yield Found(
             "store",
             Verdict.BAD,
@@ -288,14 +288,14 @@ def _destinations(patient: Patient) -> Iterator[Found]:
                 ),
                 f"docexchange queue list --to {organ}; docexchange agency ping {organ}",
             )
-    for pause in patient.store.pauses():
+    for pause in patient.store.outgoing.pauses():
         found = True
         whom = pause.organ or say("trục", "the axis")
         text = say(f"{whom}: tạm ngừng gửi", f"{whom}: nothing is sent")
         yield Found(
             "destinations", Verdict.WARNING, f"{text}: {pause.why}", "docexchange track REF"
         )
-    for hold in patient.store.holds():
+    for hold in patient.store.outgoing.holds():
         found = True
         text = say(f"{hold.organ}: {hold.by} giữ lại", f"{hold.organ}: held by {hold.by}")
         yield Found(
@@ -313,7 +313,7 @@ def _destinations(patient: Patient) -> Iterator[Found]:
 def _attention(patient: Patient) -> Iterator[Found]:
     """What waits for a person."""
     dead = len(patient.store.operator.dead(limit=COUNTED))
-    kept = len(patient.store.kept_list(False, COUNTED))
+    kept = len(patient.store.incoming.kept_list(False, COUNTED))
     if dead:
         told = say(f"{_many(dead)} lượt gửi không đến", f"{_many(dead)} undeliverable")
         yield Found("attention", Verdict.WARNING, told, "docexchange dead list")
@@ -334,7 +334,7 @@ def _timestamps(patient: Patient) -> Iterator[Found]:
         none = say("chưa cấu hình", "no authority is configured")
         yield Found("timestamps", Verdict.NOT_HERE, none)
         return
-    backlog = patient.store.stamp_backlog()
+    backlog = patient.store.stamps.backlog()
     age = patient.now - backlog.oldest if backlog.oldest is not None else timedelta(0)
     told = say(f"{backlog.waiting:,} đang chờ", f"{backlog.waiting:,} wait for a token")
     if age >= settings.stamping.warn[0]:
@@ -350,7 +350,7 @@ def _revocation(patient: Patient) -> Iterator[Found]:
         yield Found("revocation", Verdict.NOT_HERE, off)
         return
     newest: dict[tuple[str, str], datetime] = {}
-    for one in patient.store.evidence_list(1000):
+    for one in patient.store.evidence.newest(1000):
         if one.kind == "crl" and one.next_update is not None:
             newest.setdefault((one.kind, one.issuer), one.next_update)
     over = {issuer: until for (_, issuer), until in newest.items() if until < patient.now}

@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
 def list_kept(limit: options.Limit = 50, as_json: options.Json = False) -> None:
     """List what is kept."""
     with session.open_store() as (_, store):
-        views = store.kept_list(None, limit)
+        views = store.incoming.kept_list(None, limit)
     if as_json:
         show.emit("quarantine-list", {"envelopes": [_json(view) for view in views]})
         return
@@ -111,7 +111,7 @@ def show_kept(
 ) -> None:
     """Show one kept envelope."""
     with session.open_store() as (_, store):
-        view = store.kept(ref)
+        view = store.incoming.kept(ref)
     report = json.loads(view.report) if view.report else {}
     if as_json:
         show.emit("quarantine-show", {**_json(view), "report": report})

@@ -49,10 +49,10 @@ def export(
 ) -> None:
     """Write the bytes as they came, or what was kept of them."""
     with session.open_store() as (_, store):
-        view = store.kept(ref)
+        view = store.incoming.kept(ref)
         digest, truncated = store.operator.content_of(view.kept_id)
         with (
-            closing(store.open_blob(digest)) as kept,
+            closing(store.contents.open(digest)) as kept,
             files.replacing(output, force=force) as file,
         ):
             shutil.copyfileobj(kept, file)
@@ -82,7 +82,7 @@ def discard(
     """Drop one for good."""
     order = orders.order(orders.needed(reason))
     with session.open_store() as (_, store):
-        view = store.kept(ref)
+        view = store.incoming.kept(ref)
         if not dry_run:
             asyncio.run(store.operator.discard(view.kept_id, order, session.now()))
     facts = {"number": view.kept_id, "sha256": view.sha256, "dry_run": dry_run}
@@ -133,7 +133,7 @@ def recheck(
         )
     order = orders.order(orders.needed(reason) if all_of else reason)
     with session.open_store() as (_, store):
-        chosen = [store.kept(ref)] if ref else _quarantined(store, code)
+        chosen = [store.incoming.kept(ref)] if ref else _quarantined(store, code)
     after = chosen if dry_run else _judge([view.kept_id for view in chosen], order)
     told = [f"{view.kept_id}: {_told(view)}" for view in after]
     believed = sum(bool(view.outcome) for view in after)
@@ -157,7 +157,7 @@ def _facts(view: KeptView, dry_run: bool) -> dict[str, object]:
 
 def _quarantined(store: SqlStore, code: str) -> list[KeptView]:
     """Those that wait for a person, the oldest first."""
-    views = store.kept_list(held=False, limit=sys.maxsize)
+    views = store.incoming.kept_list(held=False, limit=sys.maxsize)
     return [view for view in reversed(views) if not code or view.reason == code]
 
 
@@ -174,7 +174,7 @@ def _judge(chosen: Sequence[int], order: Order) -> list[KeptView]:
             for first in range(0, len(chosen), AT_ONCE):
                 for kept_id in chosen[first : first + AT_ONCE]:
                     await _reopen(store, kept_id, order, now)
-                while any(store.held_due(now, 1)):  # a round settles each or puts it off
+                while any(store.incoming.held_due(now, 1)):  # a round settles each or puts it off
                     await keeper.recheck(world=world, now=now)
 
         async def _reopen(store: SqlStore, kept_id: int, order: Order, now: datetime) -> None:
@@ -185,7 +185,7 @@ def _judge(chosen: Sequence[int], order: Order) -> list[KeptView]:
                     raise
 
         asyncio.run(work())
-        return [store.kept(str(kept_id)) for kept_id in chosen]
+        return [store.incoming.kept(str(kept_id)) for kept_id in chosen]
 
 
 def state_of(view: KeptView) -> str:

@@ -116,7 +116,7 @@ def list_queue(
             lines = store.operator.held(to, limit)
         else:
             lines = store.operator.waiting(to, State(state) if state else None, limit)
-        pauses, holds = store.pauses(), store.holds()
+        pauses, holds = store.outgoing.pauses(), store.outgoing.holds()
     if as_json:
         show.emit(
             "queue-list",
@@ -210,11 +210,11 @@ def show_document(ref: options.Ref, as_json: options.Json = False) -> None:
     from .track import number_of
 
     with session.open_store() as (_, store):
-        view = store.document(ref)
+        view = store.outgoing.document(ref)
         lines = store.operator.deliveries(view.tracking_id)
         organs = {one.to_organ for one in lines}
-        pauses = [one for one in store.pauses() if not one.organ or one.organ in organs]
-        holds = [one for one in store.holds() if one.organ in organs]
+        pauses = [one for one in store.outgoing.pauses() if not one.organ or one.organ in organs]
+        holds = [one for one in store.outgoing.holds() if one.organ in organs]
     if as_json:
         facts = {"tracking_id": view.tracking_id, "deliveries": [line_json(one) for one in lines]}
         facts["destinations_held"] = [hold_json(one) for one in holds]

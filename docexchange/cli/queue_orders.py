@@ -92,7 +92,11 @@ def hold(
         if not ref:
             _destinations(
                 "queue-hold",
-                [one for one in organs if one not in {held.organ for held in store.holds()}],
+                [
+                    one
+                    for one in organs
+                    if one not in {held.organ for held in store.outgoing.holds()}
+                ],
                 lambda organ: operator.hold_destination(organ, order, now),
                 (
                     say("giữ lại mọi thứ gửi tới nơi này", "everything for it is held"),
@@ -126,7 +130,7 @@ def release(
         if not ref:
             _destinations(
                 "queue-release",
-                [one for one in organs if one in {held.organ for held in store.holds()}],
+                [one for one in organs if one in {held.organ for held in store.outgoing.holds()}],
                 lambda organ: operator.release_destination(organ, order, now),
                 (
                     say("thả ra, gửi tiếp", "released, it goes on"),
@@ -182,7 +186,7 @@ def cancel(
     """Cancel where it never left; if it leaves at that very moment, it is recalled."""
     order = orders.order(orders.needed(reason))
     with session.open_store() as (_, store):
-        view = store.document(ref)
+        view = store.outgoing.document(ref)
         chosen = orders.recipients(view.deliveries, orders.organs(to))
         here = [one.to_organ for one in chosen if _never_left(one)]
         gone = [one.to_organ for one in chosen if one.to_organ not in here]
@@ -213,7 +217,7 @@ def _never_left(one: DeliveryView) -> bool:
 
 
 def _deliveries(store: SqlStore, ref: str) -> list[QueueLine]:
-    return store.operator.deliveries(store.document(ref).tracking_id)
+    return store.operator.deliveries(store.outgoing.document(ref).tracking_id)
 
 
 def _alive(store: SqlStore, ref: str, organs: Sequence[str], doing: str) -> list[QueueLine]:

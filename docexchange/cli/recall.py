@@ -64,13 +64,13 @@ def recall_document(
         if unsigned is not None:
             _take_back(unsigned, reason, chosen, world, dry_run=dry_run, as_json=as_json)
             return
-        view = world.store.document(ref)
+        view = world.store.outgoing.document(ref)
         asked = {one.to_organ for one in recall.recipients(view, reason, chosen)}
         if not dry_run:
             asyncio.run(
                 recall.ask(view.tracking_id, reason, world=world, now=session.now(), to=chosen)
             )
-            view = world.store.document(view.tracking_id)
+            view = world.store.outgoing.document(view.tracking_id)
     shown = [one for one in view.deliveries if one.to_organ in asked]
     if as_json:
         deliveries = [{"organ": one.to_organ, "recall": one.recall or None} for one in shown]
@@ -105,7 +105,7 @@ def _take_back(
         )
     if not dry_run:
         asyncio.run(recall.ask(view.tracking_id, reason, world=world, now=session.now(), to=to))
-        view = world.store.pending(view.tracking_id)
+        view = world.store.signings.find(view.tracking_id)
     if as_json:
         facts = {"tracking_id": view.tracking_id, "reason": reason, "dry_run": dry_run}
         show.emit("recall", {**facts, "signature": view.state.value, "deliveries": []})

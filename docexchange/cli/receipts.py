@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def list_parked(limit: options.Limit = 50, as_json: options.Json = False) -> None:
     """List what is parked."""
     with session.open_store() as (_, store):
-        parked = store.parked_list(limit)
+        parked = store.receipts.parked(limit)
     if as_json:
         show.emit("receipts-parked", {"receipts": [_json(one) for one in parked]})
         return

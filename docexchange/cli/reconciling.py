@@ -96,9 +96,11 @@ class Talk:
                 now=session.now(),
             )
         )
-        if not self.until(lambda: self.store.told(ref) is not None or self._is_old(ref)):
+        if not self.until(
+            lambda: self.store.reconciling.told(ref) is not None or self._is_old(ref)
+        ):
             raise self._silence(ref)
-        told = self.store.told(ref)
+        told = self.store.reconciling.told(ref)
         if told is None:
             raise Deferred(
                 f"{self.peer} answered, but its node does not know this question (an older "
@@ -122,7 +124,7 @@ class Talk:
         return "ping_answered" in self._lines(ref)
 
     def _lines(self, ref: str) -> dict[str, dict[str, object]]:
-        found = [json.loads(line.line) for line in self.store.lines_about(ref)]
+        found = [json.loads(line.line) for line in self.store.journal.about(ref)]
         return {line["event"]: line for line in found}
 
     def _silence(self, ref: str) -> Deferred:
@@ -141,7 +143,7 @@ def compare(talk: Talk, since: datetime, until: datetime) -> Compared:
     """Ask about everything between both organs. Raises Deferred if an answer does not come: what
     was asked changed nothing."""
     whole, between = Window(since, until), talk.between
-    before = talk.store.sent_to(between, whole)
+    before = talk.store.reconciling.sent(between, whole)
     pages = _pages([one.sha256 for one in before], ABOUT_MAX)
     have: set[str] = set()
     theirs: dict[str, Sent] = {}
@@ -166,9 +168,9 @@ def compare(talk: Talk, since: datetime, until: datetime) -> Compared:
         _as_they_stand(talk, whole, before, have),
         have,
         tuple(theirs.values()),
-        talk.store.have_of(talk.organ, talk.peer, theirs).keys(),
+        talk.store.reconciling.have(talk.organ, talk.peer, theirs).keys(),
         tuple(accepted.values()),
-        talk.store.known_of(between, accepted),
+        talk.store.reconciling.known(between, accepted),
     )
 
 
@@ -177,7 +179,7 @@ def _as_they_stand(
 ) -> tuple[Sent, ...]:
     """What was asked about, as it stands now: receipts came meanwhile."""
     asked = {one.sha256 for one in before}
-    now = [one for one in talk.store.sent_to(talk.between, whole) if one.sha256 in asked]
+    now = [one for one in talk.store.reconciling.sent(talk.between, whole) if one.sha256 in asked]
     gone = asked - {one.sha256 for one in now} - set(have)  # older than the window, let go since
     return (*now, *(one for one in before if one.sha256 in gone))
 
@@ -244,7 +246,7 @@ def _resend(talk: Talk, page: Sequence[str]) -> list[str]:
 
 
 def _here(talk: Talk, digests: Sequence[str]) -> Sequence[str]:
-    return list(talk.store.have_of(talk.organ, talk.peer, digests))
+    return list(talk.store.reconciling.have(talk.organ, talk.peer, digests))
 
 
 def _pages(digests: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -83,7 +83,7 @@ def _report(organ: str, begin: str, end: str, output: Path, *, force: bool) -> N
         counted(first, last, organ) as (made, store),
         files.replacing(output, force=force) as file,
     ):
-        found = store.concerns(first.astimezone(UTC), last.astimezone(UTC), organ)
+        found = store.archive.concerns(first.astimezone(UTC), last.astimezone(UTC), organ)
         for piece in _json(made, found) if form == ".json" else _page(made, found, form):
             file.write(piece)
     show.out(str(output))

@@ -223,7 +223,7 @@ def _names_of(world: World) -> Callable[[str], str]:
 
 
 def _print(submitted: Submitted, world: World) -> None:
-    view = world.store.document(submitted.tracking_id)
+    view = world.store.outgoing.document(submitted.tracking_id)
     number = f"{view.number}/{view.notation}"
     count = len(view.deliveries)
     if submitted.duplicate:
@@ -246,7 +246,7 @@ def _wait(world: World, ref: str, until: Until, longest: timedelta) -> exits.Exi
     begun, told = time.monotonic(), False
     try:
         while True:
-            deliveries = world.store.document(ref).deliveries
+            deliveries = world.store.outgoing.document(ref).deliveries
             reached = sum(_reached(one, until) for one in deliveries)
             never = sum(_never(one) for one in deliveries)
             passed = timedelta(seconds=time.monotonic() - begun)
@@ -304,7 +304,7 @@ def _never(delivery: DeliveryView) -> bool:
 def _json(submitted: Submitted, world: World) -> dict[str, object]:
     from .track import delivery_json
 
-    view = world.store.document(submitted.tracking_id)
+    view = world.store.outgoing.document(submitted.tracking_id)
     return {
         "tracking_id": submitted.tracking_id,
         "document_id": submitted.document_id,

@@ -190,7 +190,7 @@ def export(
     from ..flow import remote
 
     with session.open_world() as (_, world):
-        view = world.store.pending(ref)
+        view = world.store.signings.find(ref)
         if view.state is not SigningState.WAITING:
             raise Conflict(
                 f"{view.tracking_id} waits for no signature: it is {view.state}",

@@ -58,7 +58,7 @@ def stats(
     until = options.moment(end) if end else now + timedelta(microseconds=1)
     start = options.moment(begin) if begin else until - options.span(since)
     with session.open_store() as (config, store):
-        sent, received, taken = store.figures(start, until)
+        sent, received, taken = store.archive.figures(start, until)
         names = names_of(config)
     if as_json:
         facts = {"from": start, "to": until, "sent": [_sent_json(one) for one in sent]}

@@ -113,7 +113,7 @@ def counted(
     from .track import names_of
 
     with session.open_store() as (config, store):
-        lines = store.statistics(begin.astimezone(UTC), end.astimezone(UTC), organ)
+        lines = store.archive.statistics(begin.astimezone(UTC), end.astimezone(UTC), organ)
         names = names_of(config)
 
         def name(code: str) -> str:

@@ -59,7 +59,7 @@ def set_status(
     given = {"name": name, "department": department, "phone": phone, "email": email}
     staff = {key: value for key, value in given.items() if value}
     with session.open_world() as (_, world):
-        arrival = world.store.arrival(ref)
+        arrival = world.store.incoming.arrival(ref)
         submitted = asyncio.run(
             receipts.report(
                 arrival.tracking_id,

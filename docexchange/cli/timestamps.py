@@ -44,7 +44,7 @@ def status(as_json: options.Json = False) -> None:
     """The backlog. Exit code 3 when something has waited longer than the first age to warn at."""
     now = session.now()
     with session.open_store() as (config, store):
-        backlog = store.stamp_backlog()
+        backlog = store.stamps.backlog()
     settings = config.timestamps
     age = now - backlog.oldest if backlog.oldest is not None else None
     late = bool(settings.urls) and age is not None and age >= settings.stamping.warn[0]

@@ -103,12 +103,12 @@ def track(
         return
     with session.open_store() as (config, store):
         try:
-            view = store.document(ref)
+            view = store.outgoing.document(ref)
         except NotFound:
             waiting.track_pending(store, _pending(store, ref), names_of(config), as_json=as_json)
             return
-        lines = [json.loads(line.line) for line in store.journal_of(view.tracking_id)]
-        pauses = rollup.pauses_of(view, store.pauses())
+        lines = [json.loads(line.line) for line in store.journal.of(view.tracking_id)]
+        pauses = rollup.pauses_of(view, store.outgoing.pauses())
         around = _around(config, store)(view)
     if as_json:
         held_up = {
@@ -127,7 +127,7 @@ def _around(config: Config, store: SqlStore) -> Callable[[DocumentView], Around]
     from ..edges.store import StoreLock
 
     names, now = names_of(config), session.now()
-    pauses, holds = store.pauses(), {one.organ: one for one in store.holds()}
+    pauses, holds = store.outgoing.pauses(), {one.organ: one for one in store.outgoing.holds()}
     running = StoreLock.serves(config.store)
     return lambda view: Around(names, now, rollup.pauses_of(view, pauses), holds, running)
 
@@ -135,7 +135,7 @@ def _around(config: Config, store: SqlStore) -> Callable[[DocumentView], Around]
 def _pending(store: SqlStore, ref: str) -> PendingView:
     """The document that waits for its signature, or waited. Raises NotFound, Ambiguous."""
     try:
-        return store.pending(ref)
+        return store.signings.find(ref)
     except NotFound:
         raise _not_sent(store, ref) from None
 
@@ -143,7 +143,7 @@ def _pending(store: SqlStore, ref: str) -> PendingView:
 def _not_sent(store: SqlStore, ref: str) -> NotFound:
     """What to say when the name is that of an incoming document."""
     try:
-        found = store.arrival(ref)
+        found = store.incoming.arrival(ref)
     except NotFound:
         return NotFound(
             f"no document {ref!r}; `docexchange list` shows what was sent",
@@ -169,12 +169,12 @@ def list_documents(
     """List outgoing documents."""
 
     with session.open_store() as (config, store):
-        views = store.documents(limit, attention=attention)
-        pending = store.pending_list(limit)
+        views = store.outgoing.documents(limit, attention=attention)
+        pending = store.signings.waiting(limit)
         around = _around(config, store)
         if attention:
             since = session.now() - waiting.LAPSED_FOR
-            pending += store.lapsed_list(since, limit)
+            pending += store.signings.lapsed(since, limit)
     if as_json:
         show.emit(
             "list",

@@ -49,7 +49,7 @@ def register(group: typer.Typer) -> None:
 def list_waiting(limit: options.Limit = 50, as_json: options.Json = False) -> None:
     """List what waits, newest first."""
     with session.open_store() as (_, store):
-        views = store.pending_list(limit)
+        views = store.signings.waiting(limit)
     if as_json:
         show.emit("sign-list", {"documents": [pending_json(view) for view in views]})
         return
@@ -94,9 +94,9 @@ def cancel(
 ) -> None:
     """Stop waiting for the signature of a document; nothing of it is sent."""
     with session.open_store() as (_, store):
-        view = store.pending(ref)
-        asyncio.run(store.cancel_signing(view.tracking_id, reason, session.now()))
-        view = store.pending(view.tracking_id)
+        view = store.signings.find(ref)
+        asyncio.run(store.signings.cancel(view.tracking_id, reason, session.now()))
+        view = store.signings.find(view.tracking_id)
     if as_json:
         show.emit("sign-cancel", pending_json(view))
         return
@@ -129,7 +129,7 @@ def key_for(
 
 def tell(submitted: Submitted, world: World, *, as_json: bool) -> None:
     """Tell that a document is not queued but waits for its signature, and what to do."""
-    view = world.store.pending(submitted.tracking_id)
+    view = world.store.signings.find(submitted.tracking_id)
     if as_json:
         facts = {"duplicate": submitted.duplicate, "waiting_for_signature": True}
         show.emit("send", {**pending_json(view), **facts})
@@ -145,7 +145,7 @@ def track_pending(
     store: SqlStore, view: PendingView, names: Callable[[str], str], *, as_json: bool
 ) -> None:
     """What `track` shows of a document that has no deliveries yet, or never got them."""
-    lines = [json.loads(line.line) for line in store.journal_of(view.tracking_id)]
+    lines = [json.loads(line.line) for line in store.journal.of(view.tracking_id)]
     if as_json:
         show.emit("track", {**pending_json(view), "deliveries": [], "journal": lines})
         return

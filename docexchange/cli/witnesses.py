@@ -108,7 +108,7 @@ def _ours(store: SqlStore) -> Iterator[Witness]:
     from ..core.witnessing import Witness
 
     for holder, organ, sha256, at in store.witnesses.told():
-        message, _ = edxml.read(store.blob(sha256))
+        message, _ = edxml.read(store.contents.read(sha256))
         received = message.received if isinstance(message, Status) else None
         said = claimed(organ, received.checkpoint) if received else None
         if said is not None:
@@ -125,7 +125,7 @@ def _write(
         for one in found:
             name = f"{one.checkpoint.organ}-{one.checkpoint.lines}-{one.sha256[:8]}.edxml"
             with folder.writing(name, force=force) as file:
-                file.write(store.blob(one.sha256))
+                file.write(store.contents.read(one.sha256))
             written.append(output / name)
     return written
 

@@ -13,8 +13,9 @@ from keys.remote import RemoteKey
 from keys.revocation import Evidence
 from keys.trust import Trust
 
+from .memory import Store
 from .policy import Limits
-from .ports import Directory, Keyring, Store
+from .ports import Directory, Keyring
 from .schedule import Schedule
 from .turns import Turns
 

@@ -50,10 +50,10 @@ Fetch = Callable[[str, Rules, int, bytes, str], bytes]
 class EvidenceStore(Protocol):
     """What the collector needs of the store."""
 
-    async def keep_evidence(self, one: KeptEvidence) -> bool: ...
+    async def keep(self, one: KeptEvidence) -> bool: ...
     async def wake_held(self, now: datetime) -> int: ...
-    def evidence_now(self, now: datetime) -> list[int]: ...
-    def evidence_after(self, number: int, limit: int = 50) -> list[KeptEvidence]: ...
+    def numbers(self, now: datetime) -> list[int]: ...
+    def after(self, number: int, limit: int = 50) -> list[KeptEvidence]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class Collector:
 
     async def load(self, now: datetime) -> int:
         """Take up what the store has and is not over; its number of items."""
-        for number in self.store.evidence_now(now):
-            for one in self.store.evidence_after(number - 1, 1):
+        for number in self.store.numbers(now):
+            for one in self.store.after(number - 1, 1):
                 await self._add(one.data)
                 self._last = max(self._last, number)
         return len(self.evidence)
@@ -152,7 +152,7 @@ class Collector:
 
     async def _read_new(self) -> int:
         new = 0
-        while found := self.store.evidence_after(self._last, 1):  # one by one: a list may be large
+        while found := self.store.after(self._last, 1):  # one by one: a list may be large
             new += await self._add(found[0].data)
             self._last = found[0].number
         return new
@@ -226,7 +226,7 @@ class Collector:
             source=ask.url,
             kept_at=now,
         )
-        await self.store.keep_evidence(kept)
+        await self.store.keep(kept)
 
     def _get(self, ask: _Ask, now: datetime) -> tuple[bytes, Item, datetime]:
         """Fetch, and judge whether it is what was asked for: bytes, what they are, and when newer

@@ -11,7 +11,7 @@ import structlog
 from ..core.admission import Level
 from ..core.errors import StoreUnavailable
 from ..core.health import Health
-from ..core.ports import Store
+from ..core.memory import Store
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class Announcer:
 
     async def begin(self, now: datetime) -> None:
         """Say that all is well, if the last that was told before this start is something else."""
-        if self.health.good and self.store.told_bad_health():
+        if self.health.good and self.store.mailrooms.told_bad_health():
             await self._tell(now)
 
     async def room(self, level: Level, free_bytes: int, now: datetime) -> None:
@@ -49,6 +49,6 @@ class Announcer:
         if not self.vhosts:
             return
         try:
-            await self.store.tell_health(self.health, self.vhosts, now)
+            await self.store.mailrooms.tell_health(self.health, self.vhosts, now)
         except StoreUnavailable as why:  # the next change says all of it again
             log.error("not_told", event_name="health", why=str(why))

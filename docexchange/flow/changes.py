@@ -32,11 +32,11 @@ def apply(document: Document, change: Change, *, world: World) -> Document:
 def _older(document: Document, ref: str, pointer: str, world: World) -> tuple[str, tuple[str, ...]]:
     """DocumentId of an older document, and who of the recipients got it."""
     sender = document.sender.organ_id
-    known = world.store.submission_of(sender, ref)
+    known = world.store.outgoing.submission_of(sender, ref)
     if not known and ref.startswith(f"{sender},"):
         return ref, document.recipients
     try:
-        view = world.store.document(known or ref)
+        view = world.store.outgoing.document(known or ref)
     except Ambiguous as several:
         raise _refused("E-REF-002", str(several), pointer) from several
     except NotFound as none:

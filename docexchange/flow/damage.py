@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import structlog
 
+from ..core.memory import Store
 from ..core.model import Outgoing
-from ..core.ports import Clock, Store
+from ..core.ports import Clock
 
 log = structlog.get_logger()
 
@@ -14,4 +15,4 @@ async def set_aside(row: Outgoing, why: str, store: Store, clock: Clock) -> None
     """Let a message for a mailroom wait for a person; when this returns the next one is due."""
     message = row.message
     log.error("damaged", vhost=message.vhost, tracking_id=message.message_id, why=why)
-    await store.set_aside(row.row_id, why, clock.now())
+    await store.mailrooms.set_aside(row.row_id, why, clock.now())

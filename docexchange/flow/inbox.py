@@ -1,8 +1,8 @@
 """The incoming path: judge first, commit, and only then ack.
 
-    receive -> verify -> TOTAL-PASSED            store.accept      COMMIT == arrived
-                         settles by itself       store.hold        COMMIT == kept
-                         anything else           store.quarantine  COMMIT == kept for a person
+    receive -> verify -> TOTAL-PASSED            incoming.accept      COMMIT == arrived
+                         settles by itself       incoming.hold        COMMIT == kept
+                         anything else           incoming.quarantine  COMMIT == kept for a person
 
 AMQP headers are hints; only signed bytes are facts. A copy of what was accepted is answered
 again before anything is parsed.
@@ -100,9 +100,9 @@ async def receive(incoming: Incoming, *, world: World, now: datetime) -> Outcome
 
 
 async def _take(envelope: Envelope, *, redelivered: bool, world: World, now: datetime) -> Outcome:
-    known = world.store.find_arrival(envelope.organ, envelope.sha256)
+    known = world.store.incoming.find(envelope.organ, envelope.sha256)
     if known is not None:
-        await world.store.answer_again(known, now)
+        await world.store.incoming.answer_again(known, now)
         return Outcome.ANSWERED_AGAIN
     if not redelivered:
         return await _take_new(envelope, 0, world, now)
@@ -114,7 +114,7 @@ async def _take_suspect(envelope: Envelope, world: World, now: datetime) -> Outc
     """Judge what came redelivered, and remember while it lasts that it began: what ends the process
     is counted, and nothing else that was in hand."""
     store, digest = world.store, envelope.sha256
-    counting = asyncio.ensure_future(store.attempt(digest, now))
+    counting = asyncio.ensure_future(store.incoming.attempt(digest, now))
     try:
         attempt = await asyncio.shield(counting)
         outcome = await _take_new(envelope, attempt, world, now)
@@ -124,13 +124,13 @@ async def _take_suspect(envelope: Envelope, world: World, now: datetime) -> Outc
             await _take_back(digest, world)
         raise
     if attempt < world.limits.poison_attempts:
-        await store.judged(digest, ended=True)
+        await store.incoming.judged(digest, ended=True)
     return outcome
 
 
 async def _take_back(digest: str, world: World) -> None:
     try:
-        await world.store.judged(digest, ended=False)
+        await world.store.incoming.judged(digest, ended=False)
     except StoreError as why:  # it stays counted, once
         log.warning("attempt_stays", sha256=digest, why=str(why))
 
@@ -156,7 +156,7 @@ def _pieces(data: Content, world: World) -> Iterable[bytes]:
     if isinstance(data, bytes):
         yield data
         return
-    with closing(world.store.open_blob(data)) as file:
+    with closing(world.store.contents.open(data)) as file:
         while piece := file.read(PIECE):
             yield piece
 
@@ -219,7 +219,7 @@ async def _verify(envelope: Envelope, world: World, now: datetime) -> Report:
 
 
 def _verify_stored(data: InStore, world: World, now: datetime) -> Report:
-    with closing(world.store.open_blob(data)) as file:
+    with closing(world.store.contents.open(data)) as file:
         return verify_file(
             file,
             trust=world.trust,
@@ -237,7 +237,7 @@ def _unsigned(data: Content, message: Document, world: World, now: datetime) -> 
         return ""
     if isinstance(data, bytes):
         return world.pdfs(message, None, now)
-    with closing(world.store.open_blob(data)) as file:
+    with closing(world.store.contents.open(data)) as file:
         return world.pdfs(message, file, now)
 
 
@@ -255,7 +255,7 @@ async def _accept(
         now=now,
         answers=arrival.tracking_id,
     )
-    acceptance = await world.store.accept(arrival, answer)
+    acceptance = await world.store.incoming.accept(arrival, answer)
     if acceptance is Acceptance.RECALLED:
         acceptance = await recall.bury(arrival, answer, world=world, now=now)
     if acceptance is Acceptance.CONFLICT:
@@ -337,7 +337,7 @@ async def _hold(envelope: Envelope, report: Report, world: World, now: datetime)
     kept = _kept(
         envelope, report, report.reason, report.explain("vi"), now, now + world.limits.recheck
     )
-    if await world.store.hold(kept):
+    if await world.store.incoming.hold(kept):
         log.info("held", sha256=envelope.sha256, organ=envelope.organ, reason=report.reason)
     return Outcome.HELD
 
@@ -365,7 +365,7 @@ async def _quarantine(
             note=f"{reason}: {why}",
         )
     kept = _kept(envelope, report, reason, why, now, None)
-    if await world.store.quarantine(kept, answer):
+    if await world.store.incoming.quarantine(kept, answer):
         log.warning("quarantined", sha256=envelope.sha256, organ=envelope.organ, reason=reason)
     return Outcome.QUARANTINED
 

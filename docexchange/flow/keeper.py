@@ -39,7 +39,7 @@ async def keep(*, world: World, now: datetime) -> None:
         StoreError: what was decided before it stays decided.
     """
     while True:
-        swept = await world.store.sweep(now)
+        swept = await world.store.outgoing.sweep(now)
         if swept.overdue:
             log.info("swept", overdue=swept.overdue)
         for deadline in swept.deadlines:
@@ -50,11 +50,11 @@ async def keep(*, world: World, now: datetime) -> None:
     await remote.expire(world=world, now=now)
     await recall.expire(world=world, now=now)
     await recheck(world=world, now=now)
-    while await world.store.sweep_parts(now - world.schedule.lifetime, now):
+    while await world.store.contents.sweep_parts(now - world.schedule.lifetime, now):
         pass
-    while await world.store.erase(now):
+    while await world.store.contents.erase(now):
         pass
-    await world.store.index_new()  # one step a round: what waits for the writer waits little
+    await world.store.archive.index()  # one step a round: what waits for the writer waits little
 
 
 def _tell(deadline: Deadline) -> None:
@@ -70,8 +70,8 @@ def _tell(deadline: Deadline) -> None:
 
 async def tidy(*, world: World, now: datetime) -> None:
     """Forget what nobody can need any more; for now and then, not for every round."""
-    rows = await world.store.sweep_orphans(now)
-    while some := await world.store.forget_questions(now):
+    rows = await world.store.contents.sweep_orphans(now)
+    while some := await world.store.reconciling.forget(now):
         rows += some
     if rows:
         log.info("tidied", rows=rows)
@@ -80,16 +80,16 @@ async def tidy(*, world: World, now: datetime) -> None:
 async def recheck(*, world: World, now: datetime) -> int:
     """Judge held envelopes again; returns how many have settled."""
     settled = 0
-    for kept_id, organ, data, since, connection in world.store.held_due(now, HELD_ROWS):
+    for kept_id, organ, data, since, connection in world.store.incoming.held_due(now, HELD_ROWS):
         if data is None or not await _is_whole(data, world):
             log.error("damaged", kept=kept_id, organ=organ, why=DAMAGED)
-            await world.store.keep_damaged(kept_id, DAMAGED, now)
+            await world.store.incoming.keep_damaged(kept_id, DAMAGED, now)
             continue
         digest = data.sha256 if isinstance(data, InStore) else hashlib.sha256(data).hexdigest()
         envelope = inbox.Envelope(organ, data, connection, digest)
         outcome = await inbox.judge(envelope, world=world, now=now, held_since=since)
         if outcome is not inbox.Outcome.HELD:
-            await world.store.settle(kept_id, now, outcome.value)
+            await world.store.incoming.settle(kept_id, now, outcome.value)
             settled += 1
     return settled
 

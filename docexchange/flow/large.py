@@ -71,7 +71,7 @@ async def sign(
         return pack_to(out, traced, contents, signer, signing_time=now)  # type: ignore[arg-type]
 
     try:
-        packed = await world.store.fill(produce, now)
+        packed = await world.store.contents.fill(produce, now)
     except Malformed as malformed:
         raise SubmissionRefused(
             "E-FMT-020",

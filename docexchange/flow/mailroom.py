@@ -128,7 +128,7 @@ async def take(
         message = problem_reply(
             incoming.message_id or "", refused, counter.vhost, digest, size, world.new_id()
         )
-        await world.store.reply(message, now)
+        await world.store.mailrooms.reply(message, now)
     incoming.ack()
 
 
@@ -224,15 +224,15 @@ async def _take_json(errand: Errand) -> None:
     check_size(len(errand.body), limit)
     asked = await aside(len(errand.body) > JSON_ASIDE, submission.read, errand.body)
     _check_organ(asked.organ_from, errand.counter, "/organ_from")
-    earlier = world.store.find_submission(errand.origin, None, asked.content_sha256)
+    earlier = world.store.outgoing.find(errand.origin, None, asked.content_sha256)
     if earlier is not None:
-        await world.store.reply(errand.reply(earlier), errand.now)
+        await world.store.mailrooms.reply(errand.reply(earlier), errand.now)
         return
     size = asked.size * 4 // 3
     check_size(size, world.limits.large_bytes if asked.parts else limit)
     if asked.parts:
         await errand.counter.parts.earlier()
-        submission.check_parts(asked, world.store.uploads(vhost, asked.parts))
+        submission.check_parts(asked, world.store.mailrooms.uploads(vhost, asked.parts))
     contents: list[Opener] = []
     if asked.parts and size > limit:
         document = await _outline(asked, vhost, world)
@@ -254,7 +254,7 @@ async def _take_json(errand: Errand) -> None:
         )
     except SubmissionRefused as refused:
         raise submission.placed(refused) from refused
-    await world.store.drop_uploads(vhost, asked.parts)
+    await world.store.mailrooms.drop_uploads(vhost, asked.parts)
 
 
 async def _assemble(asked: submission.Asked, vhost: str, world: World) -> Document:
@@ -273,7 +273,7 @@ async def _outline(asked: submission.Asked, vhost: str, world: World) -> Documen
         if (measured := await uploads.measure(vhost, one.parts, world.store)) is not None
     }
     if len(found) < len(asked.in_parts):  # some were damaged, and are forgotten
-        submission.check_parts(asked, world.store.uploads(vhost, asked.parts))
+        submission.check_parts(asked, world.store.mailrooms.uploads(vhost, asked.parts))
     submission.check_whole(asked, found)
     return submission.outline(asked, _names(world))
 
@@ -427,7 +427,7 @@ async def hand_over(
         (how many were confirmed, why the first of the rest was not, "" if all were).
     """
     rows: list[Outgoing] = []
-    for row in world.store.mailroom_due(vhost, 0, HAND_OVER_ROWS):
+    for row in world.store.mailrooms.due(vhost, 0, HAND_OVER_ROWS):
         if row.damaged:  # it must not stop the others
             await set_aside(row, row.damaged, world.store, clock)
         else:
@@ -445,5 +445,5 @@ async def hand_over(
             raise result
         confirmed.append(row.row_id)
     if confirmed:
-        await world.store.mailroom_sent(confirmed, clock.now())
+        await world.store.mailrooms.sent(confirmed, clock.now())
     return len(confirmed), why

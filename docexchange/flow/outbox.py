@@ -1,8 +1,8 @@
 """The outgoing path: a document is checked at the door, packed, queued and published.
 
-    submit    checks -> envelopes.pack -> store.submit      COMMIT == queued
+    submit    checks -> envelopes.pack -> outgoing.submit      COMMIT == queued
               checks -> remote.hold                         COMMIT == waiting for its signature
-    Sender    store.heads, due -> broker.publish (confirm) -> store.record      COMMIT == sent
+    Sender    outgoing.heads, due -> broker.publish (confirm) -> outgoing.record      COMMIT == sent
 
 Receipts and statuses leave through the same Sender: one queue, one sender, one retry rule.
 """
@@ -105,7 +105,7 @@ async def submit(
     stored = large.is_large(document)
     if stored and (earlier := _earlier(document, digest, origin, world)) is not None:
         if reply is not None:
-            await world.store.reply(reply(earlier), now)
+            await world.store.mailrooms.reply(reply(earlier), now)
         return earlier
     if away is None and stored:
         large.check_size(size, world)
@@ -148,7 +148,7 @@ async def submit(
         recalls=remote.recalled_by(document, world),
         changes=changed_by(document, None),
     )
-    submitted = await world.store.submit(submission, reply)
+    submitted = await world.store.outgoing.submit(submission, reply)
     if not submitted.duplicate:
         log.info("queued", tracking_id=submitted.tracking_id, to=list(document.recipients))
     return submitted
@@ -159,7 +159,7 @@ def _earlier(
 ) -> Submitted | None:
     """The earlier submission of a large document, known before a gigabyte is packed in vain."""
     identity = (document.sender.organ_id, document.document_id or "", document.business)
-    return world.store.find_submission(
+    return world.store.outgoing.find(
         origin, identity if document.business in (0, 3) else None, digest
     )
 
@@ -237,7 +237,7 @@ class Sender:
         self._clock = clock
         self._tasks: dict[int, tuple[Due, asyncio.Task[None]]] = {}
         self._destinations = Destinations(world.spread, window)
-        self._destinations.restore(world.store.pauses())
+        self._destinations.restore(world.store.outgoing.pauses())
         self.obey()
         self._after: dict[tuple[Lane, Turn], str] = {}
         self._turns = tuple(Turn)
@@ -252,7 +252,9 @@ class Sender:
         """Take over what a person decided about destinations, beside this process. Raises
         StoreError."""
         store = self._world.store
-        self._destinations.obey({hold.organ for hold in store.holds()}, store.pauses())
+        self._destinations.obey(
+            {hold.organ for hold in store.outgoing.holds()}, store.outgoing.pauses()
+        )
 
     def pump(self, now: datetime) -> int:
         """Start publishing what is due; returns how many were started.
@@ -310,9 +312,9 @@ class Sender:
 
     def _heads(self, lane: Lane, turn: Turn) -> list[Head]:
         store, after = self._world.store, self._after.get((lane, turn), "")
-        heads = list(store.heads(lane, turn, after, HEADS))
+        heads = list(store.outgoing.heads(lane, turn, after, HEADS))
         if after and len(heads) < HEADS:
-            rest = store.heads(lane, turn, "", HEADS - len(heads))
+            rest = store.outgoing.heads(lane, turn, "", HEADS - len(heads))
             heads += [head for head in rest if head.organ <= after]
         return heads
 
@@ -324,7 +326,9 @@ class Sender:
             return 0  # in batches: one query serves several
         skip = self._destinations.numbers(lane, head.organ)
         started = 0
-        for due in self._world.store.due(lane, turn, head.organ, now, skip, min(room, most)):
+        for due in self._world.store.outgoing.due(
+            lane, turn, head.organ, now, skip, min(room, most)
+        ):
             if self._destinations.takes(due):
                 self._destinations.started(due)
                 self._tasks[due.delivery_id] = due, asyncio.create_task(self._send(due))
@@ -338,18 +342,22 @@ class Sender:
         except ContentDamaged as damaged:  # one row that cannot be read must not stop the others
             log.error("damaged", tracking_id=due.tracking_id, to=due.to_organ, why=str(damaged))
             now, why = self._clock.now(), DAMAGED
-            await world.store.record(due.delivery_id, Event.PUBLISH_REFUSED, now, detail=why)
+            await world.store.outgoing.record(
+                due.delivery_id, Event.PUBLISH_REFUSED, now, detail=why
+            )
         except DeliveryRefused as refused:
             log.warning("refused", tracking_id=due.tracking_id, to=due.to_organ, why=str(refused))
             now, why = self._clock.now(), refused.both
-            await world.store.record(due.delivery_id, Event.PUBLISH_REFUSED, now, detail=why)
+            await world.store.outgoing.record(
+                due.delivery_id, Event.PUBLISH_REFUSED, now, detail=why
+            )
         except Deferred as deferred:
             now = self._clock.now()
             await self._defer(due, deferred, now)
             await self._write(self._destinations.failed(due, deferred, now), now)
         else:
             now = self._clock.now()
-            await world.store.record(
+            await world.store.outgoing.record(
                 due.delivery_id,
                 Event.PUBLISH_CONFIRMED,
                 now,
@@ -369,7 +377,7 @@ class Sender:
         if self._in_parts(due):
             await parts.publish(due, headers, self._world.store, self._broker, self._large)
             return
-        data = self._world.store.blob(due.sha256)
+        data = self._world.store.contents.read(due.sha256)
         await self._broker.publish(due.lane, due.to_organ, data, headers)
 
     def _in_parts(self, due: Due) -> bool:
@@ -378,7 +386,7 @@ class Sender:
     async def _defer(self, due: Due, deferred: Deferred, now: datetime) -> None:
         again = now + self._world.schedule.retry_in(due.attempts + 1, self._world.spread())
         log.info("deferred", tracking_id=due.tracking_id, to=due.to_organ, why=str(deferred))
-        await self._world.store.record(
+        await self._world.store.outgoing.record(
             due.delivery_id,
             Event.PUBLISH_DEFERRED,
             now,
@@ -392,7 +400,7 @@ class Sender:
             names = {"lane": change.lane, "organ": change.organ}
             if isinstance(change, Pause):
                 log.warning("paused", **names, why=change.why, probe_at=str(change.probe_at))
-                await self._world.store.pause(change, now)
+                await self._world.store.outgoing.pause(change, now)
             else:
                 log.info("resumed", **names)
-                await self._world.store.resume(change.lane, change.organ, now)
+                await self._world.store.outgoing.resume(change.lane, change.organ, now)

@@ -28,7 +28,8 @@ from .offload import aside
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..core.ports import Broker, Clock, Incoming, MailroomBroker, Store
+    from ..core.memory import Store
+    from ..core.ports import Broker, Clock, Incoming, MailroomBroker
     from ..core.world import World
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ async def publish(
         StoreError: the envelope is damaged on disk.
     """
     count = cut.count_of(due.size)
-    with closing(store.open_blob(due.sha256)) as file:
+    with closing(store.contents.open(due.sha256)) as file:
         for first in range(0, count, BATCH):
             async with one_batch:
                 batch = await aside(True, _read_batch, file, min(BATCH, count - first))
@@ -116,15 +117,17 @@ async def receive(incoming: Incoming, judge: Judge[T], *, world: World, now: dat
     )
     if wrong:
         log.warning("part_refused", connection=part.connection, reason=wrong)
-        await world.store.refuse_part(part, wrong, now)
+        await world.store.contents.refuse_part(part, wrong, now)
         return None
     async with world.turns.of(part.organ, part.envelope):
-        known = world.store.find_arrival(part.organ, part.envelope)
+        known = world.store.incoming.find(part.organ, part.envelope)
         if known is not None:
-            await world.store.answer_again(known, now)
+            await world.store.incoming.answer_again(known, now)
             return None
         limits = world.limits
-        gathered = await world.store.put_part(part, limits.parts_quota, limits.large_bytes, now)
+        gathered = await world.store.contents.put_part(
+            part, limits.parts_quota, limits.large_bytes, now
+        )
         if gathered.refused:
             log.warning("part_refused", connection=part.connection, reason=gathered.refused)
         if gathered.content is None:
@@ -138,21 +141,21 @@ async def _judge(
     store = world.store
     if await aside(True, digest_of, store, content) != part.envelope:
         log.warning("parts_dropped", connection=part.connection, reason="DIGEST_DIFFERS")
-        await store.drop_parts(content, "DIGEST_DIFFERS", now)
+        await store.contents.drop_parts(content, "DIGEST_DIFFERS", now)
         return None
-    await store.judging(content, begins=True)
+    await store.contents.judging(content, begins=True)
     try:
         result = await judge(part, content, gathered.attempts)
     except (Deferred, StoreUnavailable, asyncio.CancelledError):  # not its fault, and no end
         await _take_back(content, world)
         raise
-    await store.drop_parts(content, "", now)  # unless it was linked
+    await store.contents.drop_parts(content, "", now)  # unless it was linked
     return result
 
 
 async def _take_back(content: InStore, world: World) -> None:
     try:
-        await world.store.judging(content, begins=False)
+        await world.store.contents.judging(content, begins=False)
     except StoreError as why:  # it stays counted, once
         log.warning("attempt_stays", sha256=content.sha256, why=str(why))
 
@@ -160,7 +163,7 @@ async def _take_back(content: InStore, world: World) -> None:
 def digest_of(store: Store, content: InStore) -> str:
     """SHA-256 of stored content as it reads now. Raises StoreError."""
     state = hashlib.sha256()
-    with closing(store.open_blob(content)) as file:
+    with closing(store.contents.open(content)) as file:
         while piece := file.read(PIECE):
             state.update(piece)
     return state.hexdigest()
@@ -190,7 +193,7 @@ class LargePorter:
             Deferred: not confirmed; to be called again.
             StoreError: it cannot be marked, or not be read.
         """
-        rows = self._store.mailroom_due(self._vhost, 0, 1, large=True)
+        rows = self._store.mailrooms.due(self._vhost, 0, 1, large=True)
         if not rows:
             return False
         if rows[0].row_id != self._row:
@@ -200,12 +203,12 @@ class LargePorter:
         except (ContentDamaged, NotFound) as damaged:  # before its list: nobody puts it together
             await set_aside(rows[0], str(damaged), self._store, clock)
         else:
-            await self._store.mailroom_sent([self._row], clock.now())
+            await self._store.mailrooms.sent([self._row], clock.now())
         return True
 
     async def _publish(self, row: Outgoing) -> None:
         digests: list[tuple[str, int]] = []
-        with closing(self._store.open_blob(row.message.blob)) as file:
+        with closing(self._store.contents.open(row.message.blob)) as file:
             count = cut.count_of(await aside(True, file.seek, 0, 2))
             file.seek(0)
             for first in itertools.count(0, BATCH):

@@ -51,7 +51,7 @@ async def send(organ: str, *, sender: str, world: World, now: datetime) -> str:
     document = _test(organ, sender, now)
     data = await signed(with_trace(document, sender, now), signer, now)
     submission = as_test(document, data, organ, world.new_id(), now)
-    submitted = await world.store.submit(submission, None)
+    submitted = await world.store.outgoing.submit(submission, None)
     log.info("ping", tracking_id=submitted.tracking_id, to=organ)
     return submitted.tracking_id
 
@@ -104,5 +104,5 @@ async def answer(
     said = await receipts.answer(
         about, StatusCode.ARRIVED, organ=organ, world=world, now=now, note=ANSWER
     )
-    await world.store.answer_ping(said, document.sender.organ_id, sha256)
+    await world.store.receipts.answer_ping(said, document.sender.organ_id, sha256)
     log.info("pinged", by=document.sender.organ_id, organ=organ)

@@ -97,19 +97,19 @@ async def ask(
     unsigned = awaiting(ref, world)
     if unsigned is not None:
         return await _take_back(unsigned, reason, to, organs, reply, world, now)
-    view = world.store.document(ref)
+    view = world.store.outgoing.document(ref)
     _check_organ(view.tracking_id, view.from_organ, organs)
     wanted = hashlib.sha256("\n".join((view.tracking_id, reason, *to)).encode()).hexdigest()
-    earlier = world.store.find_submission(origin, None, wanted) if origin else None
+    earlier = world.store.outgoing.find(origin, None, wanted) if origin else None
     if earlier is not None:
         if reply is not None:
-            await world.store.reply(reply(earlier), now)
+            await world.store.mailrooms.reply(reply(earlier), now)
         return earlier
     asked = [
         await _request(view, one, reason, wanted, world, now, origin if place == 0 else None)
         for place, one in enumerate(recipients(view, reason, to))
     ]
-    submitted = await world.store.submit_recalls(asked, reply)
+    submitted = await world.store.recalls.submit(asked, reply)
     log.info("recall", tracking_id=view.tracking_id, to=[one.recipients[0] for one in asked])
     return submitted
 
@@ -118,10 +118,10 @@ def awaiting(ref: str, world: World) -> PendingView | None:
     """The document of this name that waits, or waited in vain, for a signature made elsewhere; None
     if the name is that of a document that was queued, or of none. Raises Ambiguous."""
     try:
-        world.store.document(ref)
+        world.store.outgoing.document(ref)
     except NotFound:
         with suppress(NotFound):
-            return world.store.pending(ref)
+            return world.store.signings.find(ref)
     return None
 
 
@@ -141,10 +141,10 @@ async def _take_back(
     taken = Submitted(view.tracking_id, view.document_id, duplicate=again)
     said = reply(taken) if reply is not None else None
     if not again:
-        await world.store.cancel_signing(view.tracking_id, reason, now, said)
+        await world.store.signings.cancel(view.tracking_id, reason, now, said)
         log.info("signing_cancelled", tracking_id=view.tracking_id)
     elif said is not None:
-        await world.store.reply(said, now)
+        await world.store.mailrooms.reply(said, now)
     return taken
 
 
@@ -287,7 +287,7 @@ async def take(recall: Arrival, *, world: World, now: datetime) -> Acceptance:
     """
     mailroom = world.mailroom_of(recall.organ) is not None
     while True:
-        met = world.store.recall_standing(recall, mailroom=mailroom)
+        met = world.store.recalls.standing(recall, mailroom=mailroom)
         decided = decide(met.code, read=met.read, binding=not recall.asks, agrees=recall.agrees)
         answer = await receipts.answer(
             _about(recall),
@@ -298,7 +298,7 @@ async def take(recall: Arrival, *, world: World, now: datetime) -> Acceptance:
             note=TOO_LATE_NOTE if decided is Recall.TOO_LATE else "",
             answers=recall.tracking_id,
         )
-        taken = await world.store.take_recall(recall, decided, answer)
+        taken = await world.store.recalls.take(recall, decided, answer)
         if taken is Acceptance.REFUSED:
             log.warning("recall_refused", sender=recall.from_organ, waiting=WAITING_MAX)
             return taken
@@ -320,9 +320,9 @@ async def bury(arrival: Arrival, receipt: Submission, *, world: World, now: date
                 now=now,
                 answers=one.tracking_id,
             )
-            for one in world.store.recalls_waiting(arrival)
+            for one in world.store.recalls.waiting(arrival)
         ]
-        buried = await world.store.accept_recalled(arrival, receipt, answers)
+        buried = await world.store.recalls.accept_recalled(arrival, receipt, answers)
         if buried is not Acceptance.RECALLED:
             return buried
 
@@ -335,7 +335,7 @@ async def expire(*, world: World, now: datetime) -> int:
         Deferred: a signer is down; the rest waits.
         StoreError: what was answered before stays answered.
     """
-    overdue = world.store.recalls_overdue(now, EXPIRE_ROWS)
+    overdue = world.store.recalls.overdue(now, EXPIRE_ROWS)
     for one in overdue:
         answer = await receipts.answer(
             receipts.About.recall(one),
@@ -347,7 +347,7 @@ async def expire(*, world: World, now: datetime) -> int:
             answers=one.tracking_id,
         )
         with suppress(Conflict):  # the document came at this moment: its recall is answered 15
-            await world.store.submit(answer)
+            await world.store.outgoing.submit(answer)
             log.info("recall_expired", tracking_id=one.tracking_id, sender=one.from_organ)
     return len(overdue)
 

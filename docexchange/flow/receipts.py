@@ -197,7 +197,7 @@ async def report(
         SubmissionRefused: the code is unknown, not the receiver's to say, lacks its reason, or
             cannot follow the present status (E-STA-002); nothing was stored.
     """
-    arrival = world.store.arrival(ref)
+    arrival = world.store.incoming.arrival(ref)
     if organs is not None and arrival.organ not in organs:
         raise SubmissionRefused(
             "E-AUT-001",
@@ -208,12 +208,12 @@ async def report(
         )
     said = _sayable(code, note)
     wanted = hashlib.sha256("\n".join((arrival.tracking_id, code, note)).encode()).hexdigest()
-    earlier = world.store.find_submission(origin, None, wanted) if origin else None
+    earlier = world.store.outgoing.find(origin, None, wanted) if origin else None
     if earlier is not None:
         if reply is not None:
-            await world.store.reply(reply(earlier), now)
+            await world.store.mailrooms.reply(reply(earlier), now)
         return earlier
-    asked = world.store.recalls_asked(arrival.tracking_id) if said in CHANGE_ANSWERS else ()
+    asked = world.store.recalls.asked(arrival.tracking_id) if said in CHANGE_ANSWERS else ()
     again = bool(asked) and said == arrival.code  # we died between two answers
     if not again and not may_say(arrival.code, said):
         raise _cannot_follow(arrival, code)
@@ -222,9 +222,9 @@ async def report(
     *others, (about, answers) = named or [(About.arrival(arrival), arrival.tracking_id)]
     try:
         for other, its_id in others:  # each who asked is answered
-            await world.store.submit(await words(other, said, answers=its_id))
+            await world.store.outgoing.submit(await words(other, said, answers=its_id))
         submission = await words(about, said, answers=answers, content_sha256=wanted, origin=origin)
-        submitted = await world.store.submit(submission, reply)
+        submitted = await world.store.outgoing.submit(submission, reply)
     except Conflict as conflict:  # another status was committed since we looked
         raise _cannot_follow(arrival, code) from conflict
     log.info("status", tracking_id=arrival.tracking_id, code=code, organ=arrival.organ)
@@ -294,7 +294,7 @@ async def apply(receipt: Receipt, *, world: World) -> ReceiptOutcome:
 
     When this returns APPLIED, the delivery is acknowledged (instant 4).
     """
-    outcome = await world.store.apply_receipt(receipt)
+    outcome = await world.store.receipts.apply(receipt)
     if outcome is not ReceiptOutcome.DUPLICATE and says_conflict(receipt.code, receipt.note):
         log.error(
             "conflict_reported",
@@ -316,6 +316,6 @@ async def apply(receipt: Receipt, *, world: World) -> ReceiptOutcome:
 
 async def match_parked(*, world: World, now: datetime) -> None:
     """Apply the parked receipts whose documents are here now. Raises StoreError."""
-    for receipt in await world.store.match_parked(now):
+    for receipt in await world.store.receipts.match_parked(now):
         world.heard(receipt.from_organ)
         log.info("receipt_matched", sender=receipt.from_organ, document_id=receipt.document_id)

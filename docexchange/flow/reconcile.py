@@ -41,7 +41,7 @@ NUMBER_MAX = 10**9  # of the number that each carries: digits that NĐ 30 allows
 async def ask(
     question: Question, organ: str, order: Order, *, sender: str, world: World, now: datetime
 ) -> str:
-    """Queue a question to an organ; its tracking id, by which `store.told` has the answer.
+    """Queue a question to an organ; its tracking id, by which `reconciling.told` has the answer.
 
     Args:
         question: what is asked.
@@ -61,7 +61,7 @@ async def ask(
     check_recipients((organ,), world.directory, world.limits)
     text = questions.write_question(question)
     made = await _signed(text, questions.QUESTION, sender, organ, world, now)
-    await world.store.ask_peer(made, order)
+    await world.store.reconciling.ask(made, order)
     log.info("reconcile_asked", tracking_id=made.tracking_id, to=organ)
     return made.tracking_id
 
@@ -98,7 +98,7 @@ async def _keep(
     text: bytes, sha256: str, organ: str, peer: str, world: World, now: datetime
 ) -> None:
     asked = Asked(questions.read_reply(text).question, organ, peer)
-    if not await world.store.take_answer(asked, text, sha256, now):
+    if not await world.store.reconciling.take(asked, text, sha256, now):
         raise NotUnderstood("no question of ours waits for this answer of this organ")
 
 
@@ -106,7 +106,7 @@ async def _answer(text: bytes, report: Report, asked: Asked, world: World, now: 
     question = questions.read_question(text)
     if report.signed_at is None or report.signed_at < now - reconciling.FRESH_FOR:
         raise NotUnderstood("it was signed too long ago: it may be a replay")
-    if not world.store.may_answer(asked, now):
+    if not world.store.reconciling.may_answer(asked, now):
         raise NotUnderstood("it was answered before, or too many came within an hour")
     known, listed, place = await aside(True, _compared, question, asked, world)
     again = await _answer_again(question, known, world, now)
@@ -135,7 +135,7 @@ async def _answer(text: bytes, report: Report, asked: Asked, world: World, now: 
         "again": again,
         "resent": len(resent),
     }
-    await world.store.answer_question(asked, made, place, **figures)
+    await world.store.reconciling.answer(asked, made, place, **figures)
     log.info("reconcile_answered", organ=asked.organ, by=asked.peer, **figures)
 
 
@@ -144,10 +144,10 @@ def _compared(
 ) -> tuple[Mapping[str, tuple[str, str]], Listed, Place]:
     """What we have of what was asked about, and a piece of what there is; in a thread."""
     wanted = dict.fromkeys(question.about + question.again)
-    known = world.store.have_of(asked.organ, asked.peer, tuple(wanted))
+    known = world.store.reconciling.have(asked.organ, asked.peer, tuple(wanted))
     if question.window is None:
         return known, Listed(), Place()
-    listed, place = world.store.listed(asked, question.window)
+    listed, place = world.store.reconciling.listed(asked, question.window)
     return known, listed, place
 
 
@@ -156,7 +156,9 @@ async def _answer_again(
 ) -> int:
     """Put our receipts of these back in the queue, byte for byte, as for a copy that comes."""
     again = [known[digest][0] for digest in question.again if digest in known]
-    await asyncio.gather(*(world.store.answer_again(one, now) for one in again))  # in few commits
+    await asyncio.gather(
+        *(world.store.incoming.answer_again(one, now) for one in again)
+    )  # in few commits
     return len(again)
 
 
@@ -170,7 +172,7 @@ async def _send_again(
         if room <= 0:
             break
         try:
-            size = await world.store.send_again(asked, digest, world.new_id, now)
+            size = await world.store.reconciling.send_again(asked, digest, world.new_id, now)
         except (NotFound, ContentDamaged) as gone:
             log.error("not_sent_again", sha256=digest, to=asked.peer, why=str(gone))
             continue

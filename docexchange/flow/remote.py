@@ -1,7 +1,7 @@
 """Documents whose signature is made elsewhere: asked for, waited for, and queued when it comes.
 
-    hold        a signing request -> store.await_signature    COMMIT == waiting for its signature
-    complete    request + signature -> store.sign             COMMIT == queued (instant 1)
+    hold        a signing request -> signings.keep    COMMIT == waiting for its signature
+    complete    request + signature -> signings.sign    COMMIT == queued (instant 1)
     expire      what nobody signed in time
 
 The signature decides: whoever brings a right one may, and a wrong one changes nothing but the
@@ -117,7 +117,7 @@ async def hold(
         submitted_at=now,
         origin=origin,
     )
-    submitted = await world.store.await_signature(pending, reply)
+    submitted = await world.store.signings.keep(pending, reply)
     log.info("waiting_for_signature", tracking_id=submitted.tracking_id, until=submitted.sign_by)
     return submitted
 
@@ -130,7 +130,7 @@ def request_of(view: PendingView, world: World) -> SigningRequest:
     """
     chain = tuple(Certificate.from_der(der) for der in view.chain)
     return restore(
-        world.store.blob(view.sha256),
+        world.store.contents.read(view.sha256),
         remote_key(chain, view.algorithm),
         signing_time=view.signing_time,
         expires=view.expires_at,
@@ -159,7 +159,7 @@ async def complete(ref: str, given: bytes, *, world: World, now: datetime) -> Si
         Deferred: the clock of this machine is wrong; nothing was changed.
         StoreError: nothing was changed.
     """
-    view = world.store.pending(ref)
+    view = world.store.signings.find(ref)
     world.keyring.signer(view.from_organ)  # of ours still, and the clock is right
     if view.state is SigningState.CANCELLED:
         raise _cancelled(view)
@@ -173,7 +173,9 @@ async def complete(ref: str, given: bytes, *, world: World, now: datetime) -> Si
     if view.state is SigningState.SIGNED:
         return Signed(view.tracking_id, view.document_id, duplicate=True, findings=done.findings)
     _check_key(request.key, view.from_organ, world, now)
-    outcome = await world.store.sign(_submission(view, request.message, done.data, world, now), now)
+    outcome = await world.store.signings.sign(
+        _submission(view, request.message, done.data, world, now), now
+    )
     if outcome is SigningOutcome.CANCELLED:
         raise _cancelled(view)
     if outcome is SigningOutcome.EXPIRED:
@@ -188,7 +190,7 @@ async def complete(ref: str, given: bytes, *, world: World, now: datetime) -> Si
 async def expire(*, world: World, now: datetime) -> None:
     """Settle what nobody signed in time; its mailroom gets an event. Raises StoreError."""
     while True:
-        expired = await world.store.expire_signings(now)
+        expired = await world.store.signings.expire(now)
         if expired:
             log.warning("signatures_expired", documents=expired)
         if expired < EXPIRE_ROWS:
@@ -201,7 +203,7 @@ async def _note_refusal(
     if isinstance(refused, RequestExpired):
         await expire(world=world, now=now)
     detail = f"{refused.vi} / {refused}"
-    await world.store.refuse_signature(view.tracking_id, refused.reason, detail, now)
+    await world.store.signings.refuse(view.tracking_id, refused.reason, detail, now)
     log.warning("signature_refused", tracking_id=view.tracking_id, reason=refused.reason)
 
 
@@ -210,7 +212,7 @@ def recalled_by(document: Document, world: World) -> str:
     if document.business != RECALL:
         return ""
     named = changed_by(document, None)
-    return world.store.submission_of(document.sender.organ_id, named[0]) if named else ""
+    return world.store.outgoing.submission_of(document.sender.organ_id, named[0]) if named else ""
 
 
 def _submission(

@@ -1,7 +1,7 @@
 """Stamping in the background: nothing waits for it, and nothing that it cannot do stops anything.
 
     read what waits, oldest first -> ask an authority, the next if that fails -> verify the token
-    -> store.stamp   COMMIT == stamped (token, paths and cursors together)
+    -> stamps.keep   COMMIT == stamped (token, paths and cursors together)
 
 A crash before the commit loses the token alone: it is asked for again. A few that wait get a token
 each; many share one by a hash tree (`envelopes.evidence.stamp`). What no authority would stamp
@@ -25,7 +25,7 @@ from keys.timestamp_refused import TimestampRefused
 from keys.trust import Trust
 
 from ..core.errors import Deferred, NotFound
-from ..core.ports import Store
+from ..core.memory import Store
 from ..core.stamping import Authority, Stamped, Stamping, Unstamped
 from ..core.world import World
 
@@ -58,7 +58,7 @@ class Stamper:
                 before it stays stamped.
             StoreError: the tokens of this round are lost, and will be asked for again.
         """
-        items = await asyncio.to_thread(world.store.unstamped, self.settings.batch)
+        items = await asyncio.to_thread(world.store.stamps.waiting, self.settings.batch)
         if not items:
             self._told = 0
             return 0
@@ -80,14 +80,14 @@ class Stamper:
         # Two rows may link one content: sent and received by organs of the same node.
         given = {item.blob_id: data for item, data in group if data is not None}
         if not given:
-            await world.store.stamp(Stamped(cursors), now)
+            await world.store.stamps.keep(Stamped(cursors), now)
             return
         leaves = list(given.values())
         name, token, der = await self.ask(
             imprint_of(leaves), trust=world.trust.authorities, now=now
         )
         made = tuple(zip(given, stamps(der, leaves), strict=True))
-        await world.store.stamp(Stamped(cursors, made, name, token.gen_time), now)
+        await world.store.stamps.keep(Stamped(cursors, made, name, token.gen_time), now)
         log.info("stamped", envelopes=len(made), authority=name, gen_time=str(token.gen_time))
 
     async def ask(self, imprint: bytes, *, trust: Trust, now: datetime) -> tuple[str, Token, bytes]:
@@ -147,7 +147,7 @@ def _stamped(item: Unstamped, store: Store) -> bytes | None:
     if found is not None or not item.head or len(item.head) >= item.size:
         return found
     try:
-        with closing(store.open_blob(item.sha256)) as file:  # thousands of recipients before it
+        with closing(store.contents.open(item.sha256)) as file:  # thousands of recipients before it
             return stamped_of(file)
     except NotFound:
         return None

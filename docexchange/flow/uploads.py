@@ -1,6 +1,6 @@
 """Parts of attachments that a mailroom sends ahead of the document that lists them.
 
-    take_part   one submit.part -> store.keep_upload      COMMIT == kept, for a day
+    take_part   one submit.part -> mailrooms.keep_upload  COMMIT == kept, for a day
 
 A part is known by its SHA-256: parts come in any order and any number of times, and the same part
 may serve several documents. A part that is kept is not answered; one that is refused is answered
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import structlog
 
 from ..core.errors import ContentDamaged, NotFound, SubmissionRefused
-from ..core.ports import MailroomIncoming, Store
+from ..core.memory import Store
+from ..core.ports import MailroomIncoming
 from ..core.problems import PROBLEMS
 from ..core.world import World
 from .offload import DIGEST_BYTES, aside
@@ -76,7 +77,7 @@ async def take_part(incoming: MailroomIncoming, vhost: str, *, world: World, now
     if said != found:
         detail = f"{SHA256_HEADER}: {str(said)[:64]}; nội dung là / the content is {found}"
         raise _refused("E-PRT-002", detail, f"headers/{SHA256_HEADER}")
-    if not await world.store.keep_upload(vhost, found, body, now, limits.upload_quota):
+    if not await world.store.mailrooms.keep_upload(vhost, found, body, now, limits.upload_quota):
         detail = f"{limits.upload_quota:,} byte (limits.upload_quota)"
         raise _refused("E-PRT-003", detail, "")
 
@@ -87,10 +88,10 @@ async def read(vhost: str, digests: Collection[str], store: Store) -> dict[str, 
     found: dict[str, bytes] = {}
     for digest in digests:
         try:
-            found[digest] = store.blob(digest)
+            found[digest] = store.contents.read(digest)
         except (ContentDamaged, NotFound) as damaged:
             log.error("damaged", vhost=vhost, part=digest, why=str(damaged))
-            await store.drop_uploads(vhost, [digest])
+            await store.mailrooms.drop_uploads(vhost, [digest])
     return found
 
 
@@ -132,7 +133,7 @@ class Joined(io.RawIOBase):
             digest = next(self._waiting, None)
             if digest is None:
                 return 0
-            self._part = memoryview(self._store.blob(digest))
+            self._part = memoryview(self._store.contents.read(digest))
         view = memoryview(buffer).cast("B")
         count = min(len(view), len(self._part))
         view[:count] = self._part[:count]
@@ -161,7 +162,7 @@ async def measure(vhost: str, parts: Sequence[str], store: Store) -> tuple[int, 
 def _measured(parts: Sequence[str], store: Store) -> tuple[int, str]:
     size, state = 0, hashlib.sha256()
     for digest in parts:
-        part = store.blob(digest)
+        part = store.contents.read(digest)
         size += len(part)
         state.update(part)
     return size, state.hexdigest()

@@ -232,10 +232,10 @@ async def work(home: Path, documents: int, number: int, started: float) -> Cost:
         sent, sent_wall = meter.each(max(axis.published, 1))
         names = [f"N{number:03d}{each:06d}" for each in range(documents)]
         meter = Meter()
-        await asyncio.gather(*(store.submit(document(name)) for name in names))
+        await asyncio.gather(*(store.outgoing.submit(document(name)) for name in names))
         submitted, _ = meter.each(documents)
         meter = Meter()
-        await asyncio.gather(*(store.apply_receipt(receipt(document(name))) for name in names))
+        await asyncio.gather(*(store.receipts.apply(receipt(document(name))) for name in names))
         acknowledged, _ = meter.each(documents)
         meter = Meter()
         await asyncio.gather(*(_accept(store, name) for name in names))
@@ -274,7 +274,7 @@ async def _send(sender: outbox.Sender, axis: Confirming, documents: int) -> None
 
 async def _accept(store: SqlStore, name: str) -> None:
     new = arrival(f"A{name}", document_id=f"H01,{NOW:%Y/%m/%d},{name}")
-    await store.accept(new, status(f"S{name}", "01", f"A{name}"))
+    await store.incoming.accept(new, status(f"S{name}", "01", f"A{name}"))
 
 
 if __name__ == "__main__":

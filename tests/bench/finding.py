@@ -79,7 +79,7 @@ def measure(folder: Path, documents: int) -> Measured:
         home = folder / f"find-{count}"
         home.mkdir()
         with open_store(home) as store:
-            asyncio.run(store.submit(document("P0")))
+            asyncio.run(store.outgoing.submit(document("P0")))
             _fill(store, count)
             begun = time.perf_counter()
             indexed = asyncio.run(_index(store))
@@ -91,7 +91,7 @@ def measure(folder: Path, documents: int) -> Measured:
 
 async def _index(store: SqlStore) -> int:
     total = 0
-    while some := await store.index_new():
+    while some := await store.archive.index():
         total += some
     return total
 
@@ -99,7 +99,7 @@ async def _index(store: SqlStore) -> int:
 def _least(store: SqlStore, asked: Search) -> float:
     def once() -> float:
         begun = time.perf_counter()
-        store.find(asked)
+        store.archive.find(asked)
         return time.perf_counter() - begun
 
     return min(once() for _ in range(5))
@@ -107,7 +107,7 @@ def _least(store: SqlStore, asked: Search) -> float:
 
 def _fill(store: SqlStore, count: int) -> None:
     """Copy the one document that is there, with other words, organs and times."""
-    raw = store._writer._connection._raw
+    raw = store._access.writer._connection._raw
     rng = random.Random(1)
     rows = {
         table: dict(raw.execute(f"SELECT * FROM {table}").fetchone())  # ours

@@ -54,7 +54,7 @@ def measure(folder: Path, lines: int, rounds: int) -> Measured:
     home = folder / "journal"
     home.mkdir()
     with open_store(home) as store:
-        connection = store._writer._connection
+        connection = store._access.writer._connection
         for begin in range(0, lines, STEP):
             connection.command("BEGIN IMMEDIATE")
             journal.append(connection, [_entry(begin + number) for number in range(STEP)])
@@ -67,7 +67,7 @@ def measure(folder: Path, lines: int, rounds: int) -> Measured:
             for line in rows:
                 previous = chain(previous, line)
 
-        works = {"follow": lambda: store.follow_journal(Follower()), "chain": bare}
+        works = {"follow": lambda: store.journal.follow(Follower()), "chain": bare}
         return Measured(len(rows), race(works, seconds=0.0, rounds=rounds))
 
 

@@ -30,26 +30,26 @@ from docexchange.core.world import World
 from docexchange.daemon import Daemon
 from docexchange.edges.axis import Axis
 from docexchange.edges.clock import WallClock
-from docexchange.edges.store import SqlStore
+from docexchange.edges.store.outgoing import SqlReceipts
 from docexchange.flow import outbox
 from tests.bench.material import content, document
 
 PATIENCE = 60.0  # s for one document; then something is broken
 
 
-class WatchedStore:
-    """The store, with somebody who is told when a receipt is on disk."""
+class WatchedReceipts:
+    """Those of the store, with somebody who is told when one is on disk."""
 
-    def __init__(self, store: SqlStore) -> None:
-        self._store = store
+    def __init__(self, receipts: SqlReceipts) -> None:
+        self._receipts = receipts
         self.waiting: dict[str, asyncio.Future[None]] = {}  # by DocumentId
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        return getattr(self._receipts, name)
 
-    async def apply_receipt(self, receipt: Receipt) -> ReceiptOutcome:
+    async def apply(self, receipt: Receipt) -> ReceiptOutcome:
         """As the store; a delivery that is acknowledged now is told."""
-        outcome = await self._store.apply_receipt(receipt)
+        outcome = await self._receipts.apply(receipt)
         if outcome is ReceiptOutcome.APPLIED:
             self.waiting.pop(receipt.document_id).set_result(None)
         return outcome
@@ -58,9 +58,9 @@ class WatchedStore:
 class Source:
     """Submits documents and waits for their receipts."""
 
-    def __init__(self, world: World, store: WatchedStore) -> None:
+    def __init__(self, world: World, receipts: WatchedReceipts) -> None:
         self._world = world
-        self._store = store
+        self._receipts = receipts
         self._clock = WallClock()
         self._numbers = itertools.count(1)
 
@@ -82,7 +82,7 @@ class Source:
             begun = time.perf_counter()
             letter = document(number, attachment)
             acknowledged = asyncio.get_running_loop().create_future()
-            self._store.waiting[letter.document_id or ""] = acknowledged
+            self._receipts.waiting[letter.document_id or ""] = acknowledged
             await outbox.submit(letter, world=self._world, now=self._clock.now())
             async with asyncio.timeout(PATIENCE):
                 await acknowledged
@@ -98,9 +98,9 @@ async def serve(config: Config) -> None:
             daemon.committed()
 
     clock = WallClock()
-    with open_store(config, exclusive=True, committed=committed) as real:
-        watched = WatchedStore(real)
-        store = cast("SqlStore", watched)  # all of it but one method is the real one's
+    with open_store(config, exclusive=True, committed=committed) as store:
+        watched = WatchedReceipts(store.receipts)
+        store.receipts = cast("SqlReceipts", watched)  # all but one method is the real one's
         world = build_world(config, store, clock)
         daemons.append(
             Daemon(config, world, store, clock, _axis(config, world), None, crash_point(config))

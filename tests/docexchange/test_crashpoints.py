@@ -26,7 +26,7 @@ from docexchange.edges.store import sqlstore
 from tests.fakes import FakeAxis
 from tests.theatre import Signers
 
-WRITTEN = re.compile(r'(?:writer\.write|self\._finish)\(\s*"(\w+)"')
+WRITTEN = re.compile(r'\b(?:write|writes|finishes)\(\s*"(\w+)"')
 
 
 @pytest.fixture

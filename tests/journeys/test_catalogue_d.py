@@ -58,8 +58,8 @@ async def test_d1_the_same_bytes_a_thousand_times(theatre: Theatre) -> None:
     await replay(1)
     await node.turn()
     assert [message.body for message in theatre.axis.queues["H05"]] == [answer.body] * 2
-    assert len(node.store.arrivals()) == 1
-    assert node.store.kept_list() == []
+    assert len(node.store.incoming.arrivals()) == 1
+    assert node.store.incoming.kept_list() == []
 
 
 async def test_d2_the_same_identity_with_other_content(theatre: Theatre) -> None:
@@ -69,9 +69,9 @@ async def test_d2_the_same_identity_with_other_content(theatre: Theatre) -> None
     theatre.axis.put(Lane.NORMAL, "H01", first)
     theatre.axis.put(Lane.NORMAL, "H01", signed(98, text=" (sửa)"))
     await node.turn()
-    [arrival] = node.store.arrivals()
-    assert node.store.blob(arrival.sha256) == first
-    [kept] = node.store.kept_list()
+    [arrival] = node.store.incoming.arrivals()
+    assert node.store.contents.read(arrival.sha256) == first
+    [kept] = node.store.incoming.kept_list()
     assert kept.reason == "CONFLICT"
     assert kept.sha256 != arrival.sha256
 
@@ -85,9 +85,9 @@ async def test_d3_the_same_identity_from_another_agency(theatre: Theatre) -> Non
     theatre.axis.put(Lane.NORMAL, "H01", body)
     node = theatre.nodes["H01"]
     await node.turn()
-    arrived = {(view.from_organ, view.document_id) for view in node.store.arrivals()}
+    arrived = {(view.from_organ, view.document_id) for view in node.store.incoming.arrivals()}
     assert arrived == {("H05", name), ("H13", name)}
-    assert node.store.kept_list() == []
+    assert node.store.incoming.kept_list() == []
 
 
 async def test_d4_for_another_agency(theatre: Theatre) -> None:
@@ -96,8 +96,10 @@ async def test_d4_for_another_agency(theatre: Theatre) -> None:
     body = pack(letter, P256.signer("H05"), signing_time=AT)
     theatre.axis.put(Lane.NORMAL, "H01", body)
     await theatre.nodes["H01"].turn()
-    assert [view.reason for view in theatre.nodes["H01"].store.kept_list()] == ["NOT_FOR_US"]
-    assert theatre.nodes["H01"].store.arrivals() == []
+    assert [view.reason for view in theatre.nodes["H01"].store.incoming.kept_list()] == [
+        "NOT_FOR_US"
+    ]
+    assert theatre.nodes["H01"].store.incoming.arrivals() == []
 
 
 @pytest.mark.parametrize(
@@ -116,10 +118,14 @@ async def test_d5_a_shifted_signing_time(theatre: Theatre, at: datetime, becomes
     theatre.axis.put(Lane.NORMAL, "H01", signed(98, at=at))
     node = theatre.nodes["H01"]
     await node.turn()
-    held, kept = node.store.kept_list(held=True), node.store.kept_list(held=False)
-    found = {"arrived": len(node.store.arrivals()), "held": len(held), "quarantined": len(kept)}
+    held, kept = node.store.incoming.kept_list(held=True), node.store.incoming.kept_list(held=False)
+    found = {
+        "arrived": len(node.store.incoming.arrivals()),
+        "held": len(held),
+        "quarantined": len(kept),
+    }
     assert {name for name, count in found.items() if count} == {becomes}
-    for view in node.store.arrivals():
+    for view in node.store.incoming.arrivals():
         assert view.signed_at is not None
         assert view.signed_at.tzinfo is UTC
 
@@ -128,8 +134,8 @@ async def test_d6_without_a_signature(theatre: Theatre) -> None:
     """No way down to an unsigned envelope; for algorithms and TLS: test_algorithms, test_config."""
     theatre.axis.put(Lane.NORMAL, "H01", edxml.write(document(98, ("H01",))))
     await theatre.settle()
-    assert theatre.nodes["H01"].store.arrivals() == []
-    assert len(theatre.nodes["H01"].store.kept_list()) == 1
+    assert theatre.nodes["H01"].store.incoming.arrivals() == []
+    assert len(theatre.nodes["H01"].store.incoming.kept_list()) == 1
     assert not theatre.axis.queues["H05"]
 
 
@@ -141,8 +147,8 @@ async def test_d7_two_thousand_forgeries_each_with_its_reason(theatre: Theatre) 
     ref = await theatre.send(98, ("H01",))
     await theatre.settle()
     sender = theatre.nodes["H05"]
-    digest = sender.store.document(ref).sha256
-    [right] = sender.store.document(ref).deliveries
+    digest = sender.store.outgoing.document(ref).sha256
+    [right] = sender.store.outgoing.document(ref).deliveries
     assert (right.state, right.code) == (State.ACKNOWLEDGED, "01")
     named, other = document(98, ("H01",)), document(99, ("H01",))
     for number in range(500):
@@ -159,10 +165,10 @@ async def test_d7_two_thousand_forgeries_each_with_its_reason(theatre: Theatre) 
             made = await receipts.answer(about, code, organ=organ, world=world, now=at)
             theatre.axis.put(Lane.RECEIPTS, "H05", made.data)  # type: ignore[arg-type]
     await sender.turn()
-    [after] = sender.store.document(ref).deliveries
+    [after] = sender.store.outgoing.document(ref).deliveries
     assert (after.state, after.code, after.history) == (right.state, right.code, right.history)
     lines: list[JournalLine] = []
-    sender.store.follow_journal(Follower(), lines.append)
+    sender.store.journal.follow(Follower(), lines.append)
     told = Counter(
         line["detail"] for one in lines if (line := json.loads(one.line))["event"] == "bad_receipt"
     )
@@ -171,12 +177,12 @@ async def test_d7_two_thousand_forgeries_each_with_its_reason(theatre: Theatre) 
         "it answers another DocumentId than these bytes have": 500,
         "it names no digest of what it received": 500,
     }
-    assert len(sender.store.parked_list(10_000)) == 500  # bounded: 1,000 of an organ
+    assert len(sender.store.receipts.parked(10_000)) == 500  # bounded: 1,000 of an organ
     theatre.clock.advance(timedelta(minutes=1))
     world = theatre.nodes["H01"].world
     await receipts.report("98/QĐ-UBND", "03", world=world, now=theatre.clock.now())
     await theatre.settle()
-    assert sender.store.document(ref).deliveries[0].code == "03"
+    assert sender.store.outgoing.document(ref).deliveries[0].code == "03"
 
 
 @pytest.mark.parametrize("forged", ["unsigned", "another organ", "sender", "another CA", "digest"])
@@ -186,7 +192,7 @@ async def test_d7_a_forged_receipt_changes_nothing(theatre: Theatre, forged: str
     await theatre.nodes["H05"].turn()
     sent = theatre.axis.queues["H01"].pop()
     sender, node = theatre.nodes["H05"], theatre.nodes["H01"]
-    digest = sender.store.document(ref).sha256 if forged != "digest" else "ab" * 32
+    digest = sender.store.outgoing.document(ref).sha256 if forged != "digest" else "ab" * 32
     about = receipts.About.document(document(98, ("H01",)), digest)
     organ = "H13" if forged == "another organ" else "H01"
     world = theatre.nodes[organ].world
@@ -198,17 +204,17 @@ async def test_d7_a_forged_receipt_changes_nothing(theatre: Theatre, forged: str
         body = edxml.write(message)
     elif signer is not None:
         body = pack(message, signer, signing_time=AT)
-    before = sender.store.document(ref).deliveries
+    before = sender.store.outgoing.document(ref).deliveries
     for _ in range(100):
         theatre.axis.put(Lane.RECEIPTS, "H05", body)
     await sender.turn()
-    after = sender.store.document(ref).deliveries
+    after = sender.store.outgoing.document(ref).deliveries
     assert [(one.state, one.code) for one in after] == [(one.state, one.code) for one in before]
     assert after[0].state is State.SENT
     theatre.axis.put(Lane.NORMAL, "H01", sent.body)  # the right one still counts
     await theatre.settle()
-    assert sender.store.document(ref).deliveries[0].state is State.ACKNOWLEDGED
-    assert node.store.arrivals()[0].sha256 == sender.store.document(ref).sha256
+    assert sender.store.outgoing.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    assert node.store.incoming.arrivals()[0].sha256 == sender.store.outgoing.document(ref).sha256
 
 
 async def test_d7_a_status_that_goes_back_is_recorded_and_moves_nothing(theatre: Theatre) -> None:
@@ -222,13 +228,13 @@ async def test_d7_a_status_that_goes_back_is_recorded_and_moves_nothing(theatre:
         await receipts.report("98/QĐ-UBND", code, world=world, now=now)
     await theatre.settle()
     theatre.clock.advance(timedelta(minutes=1))
-    about = receipts.About.arrival(node.store.arrivals()[0])
+    about = receipts.About.arrival(node.store.incoming.arrivals()[0])
     back = await receipts.answer(
         about, StatusCode.ACCEPTED, organ="H01", world=node.world, now=theatre.clock.now()
     )
     theatre.axis.put(Lane.RECEIPTS, "H05", back.data)
     await theatre.settle()
-    [delivery] = theatre.nodes["H05"].store.document(ref).deliveries
+    [delivery] = theatre.nodes["H05"].store.outgoing.document(ref).deliveries
     assert delivery.code == "06"
     assert [line.code for line in delivery.history] == ["01", "03", "06", "03"]
 
@@ -251,8 +257,8 @@ async def test_d11_headers_decide_nothing(theatre: Theatre, name: str) -> None:
         theatre.axis.put(Lane.NORMAL, "H01", signed(98), "node-H05", HEADERS[name])
         theatre.axis.put(Lane.NORMAL, "H01", signed(99)[:-9], "node-H05", HEADERS[name])
         await node.turn()
-    assert [view.number for view in node.store.arrivals()] == ["98"]
-    assert [view.reason for view in node.store.kept_list()] == ["NOT_XML"]
+    assert [view.number for view in node.store.incoming.arrivals()] == ["98"]
+    assert [view.reason for view in node.store.incoming.kept_list()] == ["NOT_XML"]
     assert theatre.axis.take("H01") is None
     alarms = [line["connection"] for line in told if line["event"] == "copies_named"]
     assert alarms == (["node-H05"] * 2 if name == "copies" else [])
@@ -263,8 +269,8 @@ async def test_d10_receipts_are_never_receipted(theatre: Theatre) -> None:
     await theatre.send(98, ("H01",))
     await theatre.settle()
     published = theatre.axis.published
-    [answer] = theatre.nodes["H01"].store.statuses_of("98/QĐ-UBND")
-    body = theatre.nodes["H01"].store.blob(answer[1])
+    [answer] = theatre.nodes["H01"].store.incoming.statuses_of("98/QĐ-UBND")
+    body = theatre.nodes["H01"].store.contents.read(answer[1])
     for organ in ("H05", "H01", "H13"):  # also to whom it is not meant
         for _ in range(20):
             theatre.axis.put(Lane.RECEIPTS, organ, body)

@@ -37,7 +37,7 @@ def theatre(tmp_path: Path, template: Path) -> Iterator[Theatre]:
 def noted(node: Node) -> list[dict[str, Any]]:
     """The journal's lines of damage."""
     lines: list[JournalLine] = []
-    node.store.follow_journal(Follower(), lines.append)
+    node.store.journal.follow(Follower(), lines.append)
     read = [json.loads(line.line) for line in lines]
     return [line for line in read if line["event"] == "damaged"]
 
@@ -54,23 +54,23 @@ async def test_of_three_for_the_mailroom_one_is_damaged(theatre: Theatre) -> Non
     for number in (1, 2, 3):
         await theatre.send(number, ("H01",))
     await theatre.settle()
-    bad = next(view for view in node.store.arrivals() if view.number == "2")
+    bad = next(view for view in node.store.incoming.arrivals() if view.number == "2")
     flip(node, bad.sha256)
     desk = Desk()
     for _ in range(2):
         given = await hand_over(theatre, node, desk)
     assert sorted(one.headers["x-document-number"] for one in given) == ["1/QĐ-UBND", "3/QĐ-UBND"]
-    [aside] = node.store.damaged()
+    [aside] = node.store.mailrooms.damaged()
     assert (aside.tracking_id, aside.vhost) == (bad.tracking_id, "mr-H01")
     assert aside.sha256 == bad.sha256
     [line] = noted(node)
     assert "damaged on disk" in line["detail"]
-    assert node.store.arrival(bad.tracking_id).handed_over_at is None
+    assert node.store.incoming.arrival(bad.tracking_id).handed_over_at is None
     flip(node, bad.sha256)  # restored from a backup
-    assert await node.store.take_up_again() == 1
+    assert await node.store.mailrooms.take_up_again() == 1
     assert len(await hand_over(theatre, node, desk)) == 3
-    assert node.store.damaged() == []
-    assert node.store.arrival(bad.tracking_id).handed_over_at is not None
+    assert node.store.mailrooms.damaged() == []
+    assert node.store.incoming.arrival(bad.tracking_id).handed_over_at is not None
 
 
 async def test_a_large_one_for_the_mailroom_is_damaged(theatre: Theatre) -> None:
@@ -80,14 +80,14 @@ async def test_a_large_one_for_the_mailroom_is_damaged(theatre: Theatre) -> None
     refs = [await send_large(theatre, large_document(number)) for number in (1, 2)]
     for _ in range(3):
         await theatre.settle()
-    flip(node, theatre.nodes["H05"].store.document(refs[0]).sha256)
+    flip(node, theatre.nodes["H05"].store.outgoing.document(refs[0]).sha256)
     desk = Desk()
     porter = LargePorter("mr-H01", desk, node.store)  # type: ignore[arg-type]
     while await porter.hand_over(theatre.clock):
         pass
     lists = [one for one in desk.taken if one.type == "document.deliver.v1"]
     assert [one.headers["x-document-number"] for one in lists] == ["2/QĐ-UBND"]
-    assert len(node.store.damaged()) == len(noted(node)) == 1
+    assert len(node.store.mailrooms.damaged()) == len(noted(node)) == 1
 
 
 async def test_a_held_envelope_is_damaged(theatre: Theatre) -> None:
@@ -102,21 +102,21 @@ async def test_a_held_envelope_is_damaged(theatre: Theatre) -> None:
     for body in bodies:
         theatre.axis.put(Lane.NORMAL, "H01", body, "H05")
     await node.turn()
-    held = {view.sha256: view for view in node.store.kept_list(held=True)}
+    held = {view.sha256: view for view in node.store.incoming.kept_list(held=True)}
     assert len(held) == 2
     first = next(view for view in held.values() if "1/QĐ" in view.document_id)
     flip(node, first.sha256)
     theatre.clock.advance(20 * MINUTE)
     await node.turn()
-    assert [view.number for view in node.store.arrivals()] == ["2"]
-    [kept] = node.store.kept_list()
+    assert [view.number for view in node.store.incoming.arrivals()] == ["2"]
+    [kept] = node.store.incoming.kept_list()
     assert (kept.reason, kept.held, kept.sha256) == ("DAMAGED", False, first.sha256)
     assert [line["kept"] for line in noted(node)] == [first.kept_id]
     theatre.axis.put(Lane.NORMAL, "H01", bodies[0], "H05")
     await node.turn()
-    assert [view.number for view in node.store.arrivals()] == ["2", "1"][::-1]
-    assert node.store.blob(first.sha256) == bodies[0]
-    assert node.store.kept_list() == []
+    assert [view.number for view in node.store.incoming.arrivals()] == ["2", "1"][::-1]
+    assert node.store.contents.read(first.sha256) == bodies[0]
+    assert node.store.incoming.kept_list() == []
 
 
 async def test_a_parked_receipt_is_damaged(theatre: Theatre) -> None:
@@ -130,10 +130,10 @@ async def test_a_parked_receipt_is_damaged(theatre: Theatre) -> None:
     flip(sender, digest)
     theatre.clock.advance(MINUTE)
     await keeper.keep(world=sender.world, now=theatre.clock.now())
-    assert sender.store.parked_list() == []
+    assert sender.store.receipts.parked() == []
     assert [line["sha256"] for line in noted(sender)] == [digest]
     await theatre.run(10 * MINUTE)
-    assert sender.store.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    assert sender.store.outgoing.document(ref).deliveries[0].state is State.ACKNOWLEDGED
 
 
 async def park(theatre: Theatre) -> str:
@@ -147,4 +147,4 @@ async def park(theatre: Theatre) -> str:
     message = theatre.axis.take("H05")
     assert message is not None
     await inbox.receive(message, world=theatre.nodes["H05"].world, now=now)
-    return theatre.nodes["H05"].store.parked_list()[0].sha256
+    return theatre.nodes["H05"].store.receipts.parked()[0].sha256

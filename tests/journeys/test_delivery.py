@@ -51,12 +51,12 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def journal(theatre: Theatre, node: str, ref: str) -> list[dict[str, Any]]:
-    return [json.loads(line.line) for line in theatre.nodes[node].store.journal_of(ref)]
+    return [json.loads(line.line) for line in theatre.nodes[node].store.journal.of(ref)]
 
 
 def events(theatre: Theatre, node: str = "H05") -> list[dict[str, Any]]:
     """What the mailroom of an organ was told, in order."""
-    rows = theatre.nodes[node].store.mailroom_due(f"mr-{node}", 0, 1000)
+    rows = theatre.nodes[node].store.mailrooms.due(f"mr-{node}", 0, 1000)
     return [
         json.loads(row.message.body or b"{}")["data"]
         for row in rows
@@ -76,7 +76,7 @@ async def test_of_a_hundred_recipients_three_fail_in_different_ways(
     play.axis.full.add("FULL")
     ref = await play.send(98, (*good, "FULL", "AWAY", "LATE"))
     await play.settle()
-    view = play.nodes["H05"].store.document(ref)
+    view = play.nodes["H05"].store.outgoing.document(ref)
     assert view.counts == {"acknowledged": 97, "queued": 1, "sent": 2}
     assert [one.to_organ for one in view.missing] == ["FULL", "AWAY", "LATE"]
     play.axis.tried.clear()
@@ -86,7 +86,7 @@ async def test_of_a_hundred_recipients_three_fail_in_different_ways(
     play.nodes |= {"LATE": late, "AWAY": away}
     play.axis.full.clear()
     await play.run(3 * HOUR, 5 * MINUTE)
-    assert play.nodes["H05"].store.document(ref).counts == {"acknowledged": 100}
+    assert play.nodes["H05"].store.outgoing.document(ref).counts == {"acknowledged": 100}
     play.close()
 
 
@@ -97,20 +97,20 @@ async def test_a_thousand_recipients_none_is_cut_off(tmp_path: Path, template: P
     play = Theatre(tmp_path, template, {"H05": "H05", **dict.fromkeys(organs, "ALL")})
     ref = await play.send(98, organs)
     store = play.nodes["H05"].store
-    assert [one.to_organ for one in store.document(ref).deliveries] == list(organs)
+    assert [one.to_organ for one in store.outgoing.document(ref).deliveries] == list(organs)
     for _ in range(60):
         await play.settle(1)
-        if store.document(ref).counts == {"acknowledged": 1000}:
+        if store.outgoing.document(ref).counts == {"acknowledged": 1000}:
             break
-    assert store.document(ref).counts == {"acknowledged": 1000}
+    assert store.outgoing.document(ref).counts == {"acknowledged": 1000}
     why = "Văn bản thiếu phụ lục, đề nghị gửi lại đúng thể thức; " * 40
     node = play.nodes["ALL"]
-    arrival = next(one for one in node.store.arrivals(1000) if one.organ == "X977")
+    arrival = next(one for one in node.store.incoming.arrivals(1000) if one.organ == "X977")
     await receipts.report(
         arrival.tracking_id, "02", world=node.world, now=play.clock.now(), note=why
     )
     await play.settle()
-    [said] = [one for one in store.document(ref).deliveries if one.code == "02"]
+    [said] = [one for one in store.outgoing.document(ref).deliveries if one.code == "02"]
     assert (said.to_organ, said.history[-1].note) == ("X977", why)
     assert len(why) > 2000
     play.close()
@@ -123,12 +123,12 @@ async def test_it_is_accepted_when_the_receiver_has_mended_its_directory(theatre
     node.world = replace(right, directory=directory({"H01": "H01"}))
     ref = await theatre.send(98, ("H01",))
     await theatre.settle()
-    assert [view.copies for view in node.store.kept_list()] == [1]
+    assert [view.copies for view in node.store.incoming.kept_list()] == [1]
     node.world = right
     await theatre.run(10 * MINUTE)
-    assert [view.number for view in node.store.arrivals()] == ["98"]
-    assert theatre.nodes["H05"].store.document(ref).counts == {"acknowledged": 1}
-    assert node.store.kept_list() == []
+    assert [view.number for view in node.store.incoming.arrivals()] == ["98"]
+    assert theatre.nodes["H05"].store.outgoing.document(ref).counts == {"acknowledged": 1}
+    assert node.store.incoming.kept_list() == []
 
 
 async def test_a_conflict_is_alarmed_at_both_sides(
@@ -138,13 +138,13 @@ async def test_a_conflict_is_alarmed_at_both_sides(
     first = await theatre.send(98, ("H01",))
     await theatre.settle()
     sender, receiver = theatre.nodes["H05"], theatre.nodes["H01"]
-    accepted = receiver.store.arrivals()[0]
+    accepted = receiver.store.incoming.arrivals()[0]
     other = with_trace(document(98, ("H01",), text=" (sửa)"), "H05", AT)
     theatre.axis.put(Lane.NORMAL, "H01", pack(other, P256.signer("H05"), signing_time=AT))
     await theatre.settle()
     alarms = {line["event"] for line in logged if line["level"] == "error"}
     assert alarms == {"conflict", "conflict_reported"}
-    [kept] = receiver.store.kept_list()
+    [kept] = receiver.store.incoming.kept_list()
     assert kept.reason == "CONFLICT"
     line = journal(theatre, "H01", accepted.tracking_id)[-1]
     assert (line["event"], line["accepted"], line["sha256"]) == (
@@ -157,7 +157,7 @@ async def test_a_conflict_is_alarmed_at_both_sides(
     told = events(theatre)[-1]["reported"]
     assert (told["organ"], told["code"]) == ("H01", "02")
     assert told["note"].startswith("CONFLICT: ")
-    [delivery] = sender.store.document(first).deliveries
+    [delivery] = sender.store.outgoing.document(first).deliveries
     assert (delivery.state, delivery.code) == (State.ACKNOWLEDGED, "01")  # the first is untouched
 
 
@@ -167,15 +167,15 @@ async def test_a_receipt_after_the_end_turns_it_into_delivered_late(theatre: The
     ref = await theatre.send(98, ("H01",))
     await theatre.run(73 * HOUR, HOUR)
     store = theatre.nodes["H05"].store
-    [delivery] = store.document(ref).deliveries
+    [delivery] = store.outgoing.document(ref).deliveries
     assert (delivery.state, delivery.reason) == (State.UNDELIVERABLE, "expired")
     theatre.nodes["H01"] = receiver
     await theatre.settle()
-    [delivery] = store.document(ref).deliveries
+    [delivery] = store.outgoing.document(ref).deliveries
     assert (delivery.state, delivery.reason, delivery.late) == (State.ACKNOWLEDGED, "late", True)
     assert journal(theatre, "H05", ref)[-1]["late"] is True
     assert events(theatre)[-1]["recipients"][0]["reason"] == "late"
-    assert store.receipts_of(ref)
+    assert store.receipts.of(ref)
 
 
 async def test_the_mailroom_is_warned_and_told_the_end_once_each(
@@ -211,7 +211,7 @@ async def test_receipts_of_the_same_number_in_two_years_do_not_cross(theatre: Th
     theatre.axis.queues["H01"].pop(0)  # the first year's copy is lost
     theatre.nodes["H01"] = receiver
     await theatre.settle()
-    states = [node.store.document(ref).deliveries[0].state for ref in refs]
+    states = [node.store.outgoing.document(ref).deliveries[0].state for ref in refs]
     assert states == [State.SENT, State.ACKNOWLEDGED]
 
 
@@ -223,13 +223,14 @@ async def test_a_receipt_that_cannot_leave_does_not_run_anything_again(theatre: 
     await theatre.run(30 * MINUTE, 5 * MINUTE)
     receiver = theatre.nodes["H01"]
     lines = [
-        line["event"] for line in journal(theatre, "H01", receiver.store.arrivals()[0].tracking_id)
+        line["event"]
+        for line in journal(theatre, "H01", receiver.store.incoming.arrivals()[0].tracking_id)
     ]
     assert lines.count("arrived") == 1
-    assert len(receiver.store.mailroom_due("mr-H01", 0, 99)) == 1
+    assert len(receiver.store.mailrooms.due("mr-H01", 0, 99)) == 1
     theatre.axis.full.clear()
     await theatre.run(HOUR, 5 * MINUTE)
-    assert theatre.nodes["H05"].store.document(ref).counts == {"acknowledged": 1}
+    assert theatre.nodes["H05"].store.outgoing.document(ref).counts == {"acknowledged": 1}
     published = theatre.axis.published
     await theatre.run(DAY, HOUR)
     assert theatre.axis.published == published
@@ -245,9 +246,9 @@ async def test_a_lost_confirm_is_shown_as_unknown_and_settled_by_the_same_bytes(
     assert (line["event"], line["outcome"]) == ("publish_deferred", "unknown")
     theatre.axis.faults = replace(theatre.axis.faults, confirm_lost=0.0)
     await theatre.run(5 * MINUTE)
-    [delivery] = theatre.nodes["H05"].store.document(ref).deliveries
+    [delivery] = theatre.nodes["H05"].store.outgoing.document(ref).deliveries
     assert delivery.state is State.ACKNOWLEDGED
-    assert len(theatre.nodes["H01"].store.arrivals()) == 1
+    assert len(theatre.nodes["H01"].store.incoming.arrivals()) == 1
 
 
 async def test_a_receipt_of_a_document_that_a_restore_forgot_is_parked(
@@ -261,7 +262,7 @@ async def test_a_receipt_of_a_document_that_a_restore_forgot_is_parked(
     shutil.copy(template, tmp_path / "H05.sqlite3")
     node._open()
     await theatre.settle()
-    [parked] = node.store.parked_list()
+    [parked] = node.store.receipts.parked()
     assert (parked.from_organ, parked.code) == ("H01", "01")
-    assert node.store.documents() == []
+    assert node.store.outgoing.documents() == []
     assert not theatre.axis.queues["H01"]

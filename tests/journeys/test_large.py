@@ -78,13 +78,13 @@ class Desk:
 async def test_it_arrives_byte_for_byte_at_two_organs_and_both_answer(theatre: Theatre) -> None:
     ref = await send(theatre, large_document(to=("H01", "H13")))
     await theatre.settle()
-    view = theatre.nodes["H05"].store.document(ref)
+    view = theatre.nodes["H05"].store.outgoing.document(ref)
     assert view.size > 12 * MIB
     assert [one.state for one in view.deliveries] == [State.ACKNOWLEDGED] * 2
     for organ in ("H01", "H13"):
         store = theatre.nodes[organ].store
-        assert store.arrivals()[0].sha256 == view.sha256
-        assert hashlib.sha256(store.blob(view.sha256)).hexdigest() == view.sha256
+        assert store.incoming.arrivals()[0].sha256 == view.sha256
+        assert hashlib.sha256(store.contents.read(view.sha256)).hexdigest() == view.sha256
     assert theatre.axis.published == 2 * (-(-view.size // PART_BYTES)) + 2
 
 
@@ -96,9 +96,9 @@ async def test_lost_confirms_doubles_and_disorder_do_no_harm(theatre: Theatre, s
     for _ in range(40):
         await theatre.settle(1)
         theatre.clock.advance(theatre.schedule.longest / 10)
-    view = theatre.nodes["H05"].store.document(ref)
+    view = theatre.nodes["H05"].store.outgoing.document(ref)
     assert [one.state for one in view.deliveries] == [State.ACKNOWLEDGED]
-    assert [one.number for one in theatre.nodes["H01"].store.arrivals()] == ["20"]
+    assert [one.number for one in theatre.nodes["H01"].store.incoming.arrivals()] == ["20"]
 
 
 async def test_what_packing_left_behind_is_deleted_in_steps(theatre: Theatre) -> None:
@@ -110,8 +110,8 @@ async def test_what_packing_left_behind_is_deleted_in_steps(theatre: Theatre) ->
         raise OSError("the file went away")
 
     with pytest.raises(OSError, match="went away"):
-        await node.store.fill(breaks, theatre.clock.now())
-    raw = node.store._reader._raw
+        await node.store.contents.fill(breaks, theatre.clock.now())
+    raw = node.store._access.reader._raw
     theatre.clock.advance(timedelta(hours=25))
     await keeper.tidy(world=node.world, now=theatre.clock.now())
     assert raw.execute("SELECT count(*) FROM chunks").fetchone()[0] == 40
@@ -141,8 +141,8 @@ async def test_a_large_message_that_comes_again_is_read_by_a_child_first(
     node.world = replace(node.world, trial=trial)
     await node.turn()
     assert [size > MIB for size in tried] == [True]
-    assert [one.reason for one in node.store.kept_list()] == (["POISON"] if died else [])
-    assert len(node.store.arrivals()) == (0 if died else 1)
+    assert [one.reason for one in node.store.incoming.kept_list()] == (["POISON"] if died else [])
+    assert len(node.store.incoming.arrivals()) == (0 if died else 1)
 
 
 @pytest.mark.parametrize("step", ["begin_content", "submit", "record"])
@@ -160,8 +160,10 @@ async def test_a_sender_that_crashes_sends_it_again(theatre: Theatre, when: str,
         await theatre.settle(1)
         theatre.clock.advance(theatre.schedule.longest / 2)
     assert node.crashes == 1
-    assert [one.state for one in node.store.document(ref).deliveries] == [State.ACKNOWLEDGED]
-    assert len(theatre.nodes["H01"].store.arrivals()) == 1
+    assert [one.state for one in node.store.outgoing.document(ref).deliveries] == [
+        State.ACKNOWLEDGED
+    ]
+    assert len(theatre.nodes["H01"].store.incoming.arrivals()) == 1
 
 
 async def test_the_same_content_again_is_a_duplicate(theatre: Theatre) -> None:
@@ -175,7 +177,7 @@ async def test_over_the_limit_it_is_refused_before_anything_is_stored(theatre: T
     with pytest.raises(SubmissionRefused) as refused:
         await send(theatre, large_document())
     assert refused.value.code == "E-SIZ-001"
-    assert node.store.documents() == []
+    assert node.store.outgoing.documents() == []
 
 
 async def test_a_file_that_changed_meanwhile_is_refused(theatre: Theatre) -> None:
@@ -195,21 +197,21 @@ async def test_its_mailroom_gets_parts_and_their_list(theatre: Theatre) -> None:
     node.mailroom = True
     ref = await send(theatre, large_document())
     await theatre.settle()
-    digest = theatre.nodes["H05"].store.document(ref).sha256
+    digest = theatre.nodes["H05"].store.outgoing.document(ref).sha256
     desk = Desk()
     desk.room = 3  # the queue is full for a while
     porter = LargePorter("mr-H01", desk, node.store)  # type: ignore[arg-type]
     with pytest.raises(Deferred):
         await porter.hand_over(theatre.clock)
-    assert node.store.arrivals()[0].handed_over_at is None
+    assert node.store.incoming.arrivals()[0].handed_over_at is None
     desk.room = 1_000
     assert await porter.hand_over(theatre.clock)
     assert not await porter.hand_over(theatre.clock)
-    assert node.store.arrivals()[0].handed_over_at == theatre.clock.now()
+    assert node.store.incoming.arrivals()[0].handed_over_at == theatre.clock.now()
     listing = desk.taken[-1]
     assert (listing.type, listing.message_id) == (
         "document.deliver.v1",
-        node.store.arrivals()[0].tracking_id,
+        node.store.incoming.arrivals()[0].tracking_id,
     )
     told = json.loads(listing.body or b"")
     parts = {int(one.headers["x-part"]): one for one in desk.taken[:-1]}
@@ -217,7 +219,7 @@ async def test_its_mailroom_gets_parts_and_their_list(theatre: Theatre) -> None:
     assert hashlib.sha256(whole).hexdigest() == told["sha256"] == digest
     assert {one.headers["x-group"] for one in parts.values()} == {listing.message_id}
     assert max(len(one.body or b"") for one in parts.values()) <= PART_BYTES
-    assert node.store.mailroom_due("mr-H01", 0, 10, large=True) == []
+    assert node.store.mailrooms.due("mr-H01", 0, 10, large=True) == []
 
 
 async def test_a_large_document_that_is_recalled_leaves_no_byte(theatre: Theatre) -> None:
@@ -225,21 +227,23 @@ async def test_a_large_document_that_is_recalled_leaves_no_byte(theatre: Theatre
     ref = await send(theatre, large_document())
     await theatre.run(5 * MINUTE)
     there = theatre.nodes["H01"]
-    (view,) = there.store.arrivals()
-    piece = there.store.open_blob(view.sha256).read(MIB)[-60_000:]  # of the attachment, as base64
+    (view,) = there.store.incoming.arrivals()
+    piece = there.store.contents.open(view.sha256).read(MIB)[
+        -60_000:
+    ]  # of the attachment, as base64
     assert is_there(there.path, piece)
     await recall.ask(ref, "Gửi nhầm", world=theatre.nodes["H05"].world, now=theatre.clock.now())
     await theatre.run(5 * MINUTE)
-    if there.store.arrival(view.tracking_id).sealed_at is None:
+    if there.store.incoming.arrival(view.tracking_id).sealed_at is None:
         now = theatre.clock.now()
         await receipts.report(view.tracking_id, "15", world=there.world, now=now)
     await theatre.run(5 * MINUTE)
-    (sent,) = theatre.nodes["H05"].store.document(ref).deliveries
+    (sent,) = theatre.nodes["H05"].store.outgoing.document(ref).deliveries
     assert sent.recall == Recall.AGREED
     with pytest.raises(NotFound):
-        there.store.open_blob(view.sha256)
+        there.store.contents.open(view.sha256)
     assert not is_there(there.path, piece)
-    assert there.store.verify_journal()
+    assert there.store.journal.verify()
 
 
 def is_there(path: Path, content: bytes) -> bool:

@@ -54,7 +54,7 @@ async def test_peer_failure_15_half_an_hour_without_broker_and_five_thousand_que
     for _ in range(30):
         await pump(theatre, 2)
         theatre.clock.advance(MINUTE)
-    [pause] = node.store.pauses()
+    [pause] = node.store.outgoing.pauses()
     assert (pause.organ, "no connection to the axis" in pause.why) == ("", True)
     assert len(theatre.axis.queues["H13"]) == 0
     theatre.axis.up = True
@@ -76,7 +76,7 @@ async def test_peer_failure_15_half_an_hour_without_broker_and_five_thousand_que
     await pump(theatre, 10)
     sent = Counter(message.organ for message in theatre.axis.queues["H13"])
     assert sent["H13"] == 4900
-    assert node.store.pauses() == []
+    assert node.store.outgoing.pauses() == []
 
 
 async def test_peer_failure_16_a_black_hole_leaves_the_others_their_throughput(
@@ -104,7 +104,7 @@ async def test_peer_failure_16_a_black_hole_leaves_the_others_their_throughput(
     assert Counter(theatre.axis.tried)["H13"] <= 2
     theatre.axis.hung.clear()
     await node.sender.drain()
-    views = node.store.documents(limit=1000)
+    views = node.store.outgoing.documents(limit=1000)
     states = Counter(view.deliveries[0].state for view in views if "H01" in view.tracking_id)
     assert states == {State.SENT: 400}
 
@@ -119,14 +119,14 @@ async def test_peer_failure_24_a_disk_that_fills_and_empties(theatre: Theatre) -
     letters = [Message(edxml.write(document(n, ("H01",))), f"m-{n}") for n in (1, 2)]
     assert await take_through(theatre, letters[0], gate, porter)  # the valid neighbour
     gate.look(Seen(Disk(400, 10_000)))
-    lines = node.store.verify_journal()
+    lines = node.store.journal.verify()
     assert await take_through(theatre, letters[1], gate, porter)
     assert porter.problem["code"] == "E-BSY-003"
     assert porter.problem["retryable"]
     assert "0 MiB left; nothing is lost" in porter.problem["detail_en"]
-    assert node.store.verify_journal() == lines  # nothing half-written, not even a refusal
+    assert node.store.journal.verify() == lines  # nothing half-written, not even a refusal
     await theatre.settle()
-    [view] = node.store.documents()
+    [view] = node.store.outgoing.documents()
     assert view.deliveries[0].state is State.ACKNOWLEDGED
     gate.look(Seen(Disk(50, 10_000)))
     assert (gate.level, gate.room.is_set()) == (Level.RESERVE, False)
@@ -134,7 +134,10 @@ async def test_peer_failure_24_a_disk_that_fills_and_empties(theatre: Theatre) -
     assert gate.room.is_set()
     assert await take_through(theatre, letters[1], gate, porter)
     await theatre.settle()
-    assert sorted(view.number for view in theatre.nodes["H01"].store.arrivals()) == ["1", "2"]
+    assert sorted(view.number for view in theatre.nodes["H01"].store.incoming.arrivals()) == [
+        "1",
+        "2",
+    ]
 
 
 async def test_e8_a_flood_from_one_agency_stays_within_its_quota(theatre: Theatre) -> None:
@@ -142,7 +145,7 @@ async def test_e8_a_flood_from_one_agency_stays_within_its_quota(theatre: Theatr
     connection is kept whole, of the rest digest, report and beginning; the reason stands at each.
     Another agency's document in the middle arrives and is answered."""
     node = theatre.nodes["H01"]
-    node.store._quota = 2_000_000
+    node.store.incoming._quota = 2_000_000
     letter = with_trace(document(98, ("H01",)), "H05", AT)
     for number in range(200):
         junk = b"<edXML>%d%s</edXML>" % (number, b"x" * 100_000)
@@ -152,13 +155,15 @@ async def test_e8_a_flood_from_one_agency_stays_within_its_quota(theatre: Theatr
             theatre.axis.put(Lane.NORMAL, "H01", body, "node-H05")
     taken = await all_at_once(theatre, node)
     assert all(message.acked for message in taken)
-    kept = node.store.kept_list(limit=1000)
+    kept = node.store.incoming.kept_list(limit=1000)
     assert len(kept) == 200
     assert {view.connection for view in kept} == {"node-H13"}
     assert all(view.reason for view in kept)
-    whole = sum(len(node.store.blob(view.sha256)) for view in kept if in_full(node, view.sha256))
+    whole = sum(
+        len(node.store.contents.read(view.sha256)) for view in kept if in_full(node, view.sha256)
+    )
     assert whole <= 2_000_000 + 64 * 1024
-    assert [view.number for view in node.store.arrivals()] == ["98"]
+    assert [view.number for view in node.store.incoming.arrivals()] == ["98"]
     await keeper.keep(world=node.world, now=theatre.clock.now())
     await node.turn()
     assert len(theatre.axis.queues["H05"]) == 1  # 01 to H05; nothing for the forger
@@ -181,7 +186,7 @@ async def all_at_once(theatre: Theatre, node: Node) -> list[FakeIncoming]:
 def in_full(node: Node, sha256: str) -> bool:
     """Whether the whole is kept, and not only its beginning under another digest."""
     try:
-        node.store.open_blob(sha256).close()
+        node.store.contents.open(sha256).close()
     except NotFound:
         return False
     return True

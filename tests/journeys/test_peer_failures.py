@@ -64,11 +64,13 @@ async def test_peer_failure_2_a_lost_receipt_is_given_again_as_it_was(theatre: T
     await theatre.settle()
     store = theatre.nodes["H01"].store
     inboxed = [
-        row for row in store.mailroom_due("mr-H01", 0, 99) if row.message.blob or "document." in
+        row for row in store.mailrooms.due("mr-H01", 0, 99) if row.message.blob or "document." in
         row.message.routing_key
     ]  # fmt: skip
-    assert len(store.arrivals()) == len(inboxed) == 1
-    assert theatre.nodes["H05"].store.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    assert len(store.incoming.arrivals()) == len(inboxed) == 1
+    assert (
+        theatre.nodes["H05"].store.outgoing.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    )
 
 
 async def test_peer_failure_3_the_same_bytes_pass_once_the_receiver_is_put_right(
@@ -80,12 +82,16 @@ async def test_peer_failure_3_the_same_bytes_pass_once_the_receiver_is_put_right
     node.world = replace(right, trust=OTHER.trust)
     ref = await theatre.send(98, ("H01",))
     await theatre.settle()
-    assert [view.reason for view in node.store.kept_list()] == ["NO_CERTIFICATE_CHAIN_FOUND"]
+    assert [view.reason for view in node.store.incoming.kept_list()] == [
+        "NO_CERTIFICATE_CHAIN_FOUND"
+    ]
     node.world = right
     await theatre.run(10 * MINUTE)
-    assert len(node.store.arrivals()) == 1
-    assert node.store.kept_list() == []
-    assert theatre.nodes["H05"].store.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    assert len(node.store.incoming.arrivals()) == 1
+    assert node.store.incoming.kept_list() == []
+    assert (
+        theatre.nodes["H05"].store.outgoing.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    )
 
 
 async def test_peer_failure_7_the_same_number_in_two_years_is_two_documents(
@@ -109,12 +115,12 @@ async def test_peer_failure_7_the_same_number_in_two_years_is_two_documents(
     lost = theatre.axis.queues["H01"].pop()  # only the first of them arrives
     await theatre.settle()
     sender = theatre.nodes["H05"].store
-    states = [sender.document(ref).deliveries[0].state for ref in refs]
+    states = [sender.outgoing.document(ref).deliveries[0].state for ref in refs]
     assert states == [State.ACKNOWLEDGED, State.SENT]
     theatre.axis.put(Lane.NORMAL, "H01", lost.body)
     await theatre.settle()
-    assert sender.document(refs[1]).deliveries[0].state is State.ACKNOWLEDGED
-    assert len(theatre.nodes["H01"].store.arrivals()) == 2
+    assert sender.outgoing.document(refs[1]).deliveries[0].state is State.ACKNOWLEDGED
+    assert len(theatre.nodes["H01"].store.incoming.arrivals()) == 2
 
 
 @pytest.mark.slow
@@ -135,7 +141,7 @@ async def test_peer_failure_12_three_of_a_hundred_fail_in_three_ways(
     theatre.axis.queues["loses"].clear()
     await theatre.settle(20)
     sender = theatre.nodes["H05"].store
-    assert Counter(one.state for one in sender.document(ref).deliveries) == {
+    assert Counter(one.state for one in sender.outgoing.document(ref).deliveries) == {
         State.ACKNOWLEDGED: 97,
         State.SENT: 3,
     }
@@ -143,7 +149,7 @@ async def test_peer_failure_12_three_of_a_hundred_fail_in_three_ways(
     published = theatre.axis.published
     await theatre.nodes["H05"].turn()
     assert theatre.axis.published == published + 3
-    copies = {one.to_organ: one.copies for one in sender.document(ref).deliveries}
+    copies = {one.to_organ: one.copies for one in sender.outgoing.document(ref).deliveries}
     assert {organ for organ, count in copies.items() if count == 2} == set(failing)
     theatre.nodes["gone"] = gone
     theatre.close()
@@ -159,12 +165,12 @@ async def test_peer_failure_13_a_thousand_recipients_and_a_long_reason(theatre: 
     ref = await theatre.send(98, ("H01", *codes))
     for _ in range(130):
         await node.turn()
-    view = node.store.document(ref)
+    view = node.store.outgoing.document(ref)
     assert {one.to_organ for one in view.deliveries} == {"H01", *codes}
     reached = Counter(message.organ for message in theatre.axis.queues["H13"])
     assert reached == dict.fromkeys(codes, 1)
     assert {message.body for message in theatre.axis.queues["H13"]} == {
-        node.store.blob(view.sha256)
+        node.store.contents.read(view.sha256)
     }
     theatre.axis.queues["H13"].clear()
     await theatre.nodes["H01"].turn()
@@ -174,7 +180,9 @@ async def test_peer_failure_13_a_thousand_recipients_and_a_long_reason(theatre: 
     await theatre.nodes["H01"].turn()
     await theatre.nodes["H01"].turn()
     await node.turn()
-    refused = next(one for one in node.store.document(ref).deliveries if one.to_organ == "H01")
+    refused = next(
+        one for one in node.store.outgoing.document(ref).deliveries if one.to_organ == "H01"
+    )
     assert refused.history[-1].note.strip() == REASON.strip()
 
 
@@ -190,7 +198,7 @@ async def test_peer_failure_17_a_damaged_document_stops_nobody_else(
     """Unreadable content in the store: the daemon goes on, the item is undeliverable, visibly."""
     damaged, whole = [await theatre.send(number, ("H01",)) for number in (1, 2)]
     node = theatre.nodes["H05"]
-    digest = node.store.document(damaged).sha256
+    digest = node.store.outgoing.document(damaged).sha256
     with closing(sqlite3.connect(tmp_path / "H05.sqlite3")) as raw:
         raw.execute(
             "UPDATE chunks SET data = zeroblob(length(data)) WHERE blob_id ="
@@ -201,7 +209,7 @@ async def test_peer_failure_17_a_damaged_document_stops_nobody_else(
     node.restart()  # it starts, without the bytes in its memory
     await theatre.settle()
     assert node.crashes == 1
-    [bad], [good] = (node.store.document(ref).deliveries for ref in (damaged, whole))
+    [bad], [good] = (node.store.outgoing.document(ref).deliveries for ref in (damaged, whole))
     assert bad.state is State.UNDELIVERABLE
     assert "damaged on disk" in bad.reason
     assert good.state is State.ACKNOWLEDGED
@@ -218,10 +226,10 @@ async def test_peer_failure_18_what_is_queued_takes_the_new_address(theatre: The
     node.sender = outbox.Sender(node.world, Wrong(), theatre.clock)  # type: ignore[arg-type]
     ref = await theatre.send(98, ("H01",))
     await node.turn()
-    assert node.store.document(ref).deliveries[0].last_error.startswith("no such host")
+    assert node.store.outgoing.document(ref).deliveries[0].last_error.startswith("no such host")
     node.restart()  # with the right address
     await theatre.run(5 * MINUTE)
-    assert node.store.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    assert node.store.outgoing.document(ref).deliveries[0].state is State.ACKNOWLEDGED
 
 
 async def test_peer_failure_21_fifty_at_once_are_not_mixed(theatre: Theatre) -> None:
@@ -236,10 +244,10 @@ async def test_peer_failure_21_fifty_at_once_are_not_mixed(theatre: Theatre) -> 
     await asyncio.gather(
         *(inbox.receive(message, world=node.world, now=theatre.clock.now()) for message in taken)
     )
-    views = node.store.arrivals(limit=100)
+    views = node.store.incoming.arrivals(limit=100)
     assert len(views) == 50
     for view in views:
-        assert node.store.blob(view.sha256) == bodies[view.number]
+        assert node.store.contents.read(view.sha256) == bodies[view.number]
 
 
 async def test_peer_failure_22_two_who_ask_at_once_send_once(theatre: Theatre) -> None:
@@ -265,8 +273,8 @@ async def test_peer_failure_23_a_trust_store_replaced_while_sending(theatre: The
     node.world = replace(node.world, trust=OTHER.trust)
     await theatre.send(2, ("H01",))
     await theatre.settle()
-    assert [view.number for view in node.store.arrivals()] == ["1"]
-    assert len(node.store.kept_list()) == 1
+    assert [view.number for view in node.store.incoming.arrivals()] == ["1"]
+    assert len(node.store.incoming.kept_list()) == 1
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -278,13 +286,13 @@ async def test_peer_failure_25_a_clock_ten_minutes_wrong(theatre: Theatre, minut
     node = theatre.nodes["H01"]
     for _ in range(2):
         await node.turn()
-    held = node.store.kept_list(held=True)
+    held = node.store.incoming.kept_list(held=True)
     assert [view.reason for view in held] == (["SIGNED_IN_FUTURE"] if minutes > 0 else [])
     for view in held:  # told with the measured skew
-        assert "0:10:00 after the time judged" in node.store.kept(str(view.kept_id)).report
+        assert "0:10:00 after the time judged" in node.store.incoming.kept(str(view.kept_id)).report
     assert bool(theatre.axis.queues["H05"]) is (minutes < 0)
     await theatre.run(20 * MINUTE, MINUTE)
-    [view] = node.store.arrivals()
+    [view] = node.store.incoming.arrivals()
     assert view.signed_at is not None
     assert view.arrived_at >= view.signed_at - node.world.limits.signing_skew
 
@@ -304,7 +312,7 @@ async def test_peer_failure_26_codes_that_only_look_alike(theatre: Theatre, code
     with pytest.raises(SubmissionRefused) as refused:
         await outbox.submit(letter, world=theatre.nodes["H05"].world, now=AT)
     assert refused.value.code in ("E-FMT-016", "E-RTE-001")
-    assert theatre.nodes["H05"].store.documents() == []
+    assert theatre.nodes["H05"].store.outgoing.documents() == []
 
 
 async def test_peer_failure_28_a_receipt_that_cannot_leave_repeats_only_itself(
@@ -317,13 +325,17 @@ async def test_peer_failure_28_a_receipt_that_cannot_leave_repeats_only_itself(
     await theatre.nodes["H05"].turn()
     theatre.axis.faults = Faults(refused=1.0)
     await theatre.run(5 * MINUTE)
-    assert theatre.nodes["H05"].store.document(ref).deliveries[0].state is State.SENT
-    before = [(view.tracking_id, view.arrived_at) for view in node.store.arrivals()]
+    assert theatre.nodes["H05"].store.outgoing.document(ref).deliveries[0].state is State.SENT
+    before = [(view.tracking_id, view.arrived_at) for view in node.store.incoming.arrivals()]
     assert len(before) == 1
     theatre.axis.faults = Faults()
     await theatre.run(30 * MINUTE)
-    assert [(view.tracking_id, view.arrived_at) for view in node.store.arrivals()] == before
-    assert theatre.nodes["H05"].store.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    assert [
+        (view.tracking_id, view.arrived_at) for view in node.store.incoming.arrivals()
+    ] == before
+    assert (
+        theatre.nodes["H05"].store.outgoing.document(ref).deliveries[0].state is State.ACKNOWLEDGED
+    )
     published = theatre.axis.published
     await theatre.run(2 * DAY, timedelta(hours=1))
     assert theatre.axis.published == published  # no receipt of a receipt, ever

@@ -36,7 +36,7 @@ async def send(theatre: Theatre, organ: str = "H01") -> str:
 
 
 def events(theatre: Theatre, node: str, ref: str = "") -> list[dict[str, Any]]:
-    raw = theatre.nodes[node].store._reader._raw
+    raw = theatre.nodes[node].store._access.reader._raw
     rows = raw.execute("SELECT line FROM journal ORDER BY number").fetchall()
     lines = [json.loads(row["line"]) for row in rows]
     return [line for line in lines if not ref or line["ref"] == ref]
@@ -57,18 +57,18 @@ async def test_no_mailroom_no_list_and_no_figure_sees_it(theatre: Theatre) -> No
     await theatre.run(timedelta(hours=80), timedelta(hours=1))
     for name in ("H05", "H01"):
         store = theatre.nodes[name].store
-        while await store.index_new():
+        while await store.archive.index():
             pass
-        assert store.documents(10) == []
-        assert store.arrivals() == []
-        assert store.kept_list() == []
-        assert store.find(Search()) == []
+        assert store.outgoing.documents(10) == []
+        assert store.incoming.arrivals() == []
+        assert store.incoming.kept_list() == []
+        assert store.archive.find(Search()) == []
         assert store.operator.waiting() == store.operator.dead() == store.operator.shape(AT) == []
-        assert all(store.mailroom_due(f"mr-{organ}", 0, 10) == [] for organ in NAMES)
-        sent, received, _ = store.figures(AT - timedelta(days=1), AT + timedelta(days=9))
+        assert all(store.mailrooms.due(f"mr-{organ}", 0, 10) == [] for organ in NAMES)
+        sent, received, _ = store.archive.figures(AT - timedelta(days=1), AT + timedelta(days=9))
         assert (sent, received) == ([], [])
-        assert store.open_work() == {}
-        store.verify_journal()
+        assert store.outgoing.open_work() == {}
+        store.journal.verify()
 
 
 async def test_the_answer_says_that_it_was_a_test(theatre: Theatre) -> None:
@@ -100,7 +100,7 @@ async def test_a_copy_is_answered_and_noted_once_by_who_asked(theatre: Theatre) 
     await theatre.settle()
     told = [line["event"] for line in events(theatre, "H05", ref)]
     assert told.count("ping_answered") == 1
-    assert theatre.nodes["H05"].store.parked_list() == []
+    assert theatre.nodes["H05"].store.receipts.parked() == []
 
 
 async def test_without_an_answer_it_is_not_sent_again(theatre: Theatre) -> None:

@@ -63,7 +63,7 @@ async def live(theatre: Theatre, node: Node) -> None:
 
 
 def numbers(node: Node) -> list[int]:
-    return sorted(int(view.number) for view in node.store.arrivals())
+    return sorted(int(view.number) for view in node.store.incoming.arrivals())
 
 
 async def test_e7_many_restarts_make_no_poison_of_what_only_waited(theatre: Theatre) -> None:
@@ -79,7 +79,7 @@ async def test_e7_many_restarts_make_no_poison_of_what_only_waited(theatre: Thea
         assert len(numbers(node)) == lives
     await node.turn()
     assert numbers(node) == list(range(1, 9))
-    assert node.store.kept_list() == []
+    assert node.store.incoming.kept_list() == []
 
 
 async def test_e7_only_the_one_being_judged_is_counted(theatre: Theatre) -> None:
@@ -95,9 +95,9 @@ async def test_e7_only_the_one_being_judged_is_counted(theatre: Theatre) -> None
         node.restart()
     await node.turn()
     assert numbers(node) == [2, 3, 4, 5]
-    [kept] = node.store.kept_list()
+    [kept] = node.store.incoming.kept_list()
     assert kept.reason == "POISON"
-    assert "3 times" in node.store.kept(str(kept.kept_id)).detail
+    assert "3 times" in node.store.incoming.kept(str(kept.kept_id)).detail
 
 
 async def test_e7_a_consumer_that_dies_after_each_delivery(
@@ -122,7 +122,7 @@ async def test_e7_a_consumer_that_dies_after_each_delivery(
         node.restart()
     assert len(parsed) == 3
     assert numbers(node) == [1, 2]
-    assert [kept.reason for kept in node.store.kept_list()] == ["POISON"]
+    assert [kept.reason for kept in node.store.incoming.kept_list()] == ["POISON"]
     assert theatre.axis.take("H01") is None  # acked: nothing comes again
 
 
@@ -144,7 +144,7 @@ async def test_e7_a_signer_that_is_down_makes_no_poison(theatre: Theatre) -> Non
         with pytest.raises(Deferred):
             await inbox.receive(message, world=replace(working, keyring=Down()), now=AT)
     assert await inbox.receive(message, world=working, now=AT) is inbox.Outcome.ACCEPTED
-    assert node.store.kept_list() == []
+    assert node.store.incoming.kept_list() == []
 
 
 async def test_e7_an_orderly_stop_in_the_middle_counts_nothing(
@@ -169,7 +169,7 @@ async def test_e7_an_orderly_stop_in_the_middle_counts_nothing(
             node.restart()
     await node.turn()
     assert numbers(node) == [1]
-    assert node.store.kept_list() == []
+    assert node.store.incoming.kept_list() == []
 
 
 async def test_e7_a_store_that_fails_while_it_is_taken_back_is_told(
@@ -189,7 +189,7 @@ async def test_e7_a_store_that_fails_while_it_is_taken_back_is_told(
         raise Deferred("no signer")
 
     monkeypatch.setattr(inbox, "judge", down)
-    monkeypatch.setattr(type(node.store), "judged", cannot)
+    monkeypatch.setattr(type(node.store.incoming), "judged", cannot)
     with pytest.raises(Deferred, match="no signer"):
         await inbox.receive(message, world=node.world, now=AT)
-    assert await node.store.attempt(hashlib.sha256(message.body).hexdigest(), AT) == 2
+    assert await node.store.incoming.attempt(hashlib.sha256(message.body).hexdigest(), AT) == 2

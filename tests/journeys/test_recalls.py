@@ -64,20 +64,20 @@ async def ask(theatre: Theatre, ref: str, to: tuple[str, ...] = ()) -> str:
 
 async def say(theatre: Theatre, code: str, note: str = "", organ: str = "H01") -> None:
     node = theatre.nodes[organ]
-    ref = next(one for one in node.store.arrivals() if one.business != 1).tracking_id
+    ref = next(one for one in node.store.incoming.arrivals() if one.business != 1).tracking_id
     await receipts.report(ref, code, note=note, world=node.world, now=theatre.clock.now())
 
 
 def sent(theatre: Theatre, ref: str, organ: str = "H01") -> DeliveryView:
-    view = theatre.nodes["H05"].store.document(ref)
+    view = theatre.nodes["H05"].store.outgoing.document(ref)
     return next(one for one in view.deliveries if one.to_organ == organ)
 
 
 def is_sealed(node: Node) -> bool:
     """Whether the only document of a node is a tombstone whose content nobody reads."""
-    (view,) = [one for one in node.store.arrivals() if one.business != 1]
+    (view,) = [one for one in node.store.incoming.arrivals() if one.business != 1]
     try:
-        node.store.blob(view.sha256)
+        node.store.contents.read(view.sha256)
     except NotFound:
         return view.sealed_at is not None and view.code == "15" and view.subject != ""
     return False
@@ -100,7 +100,7 @@ async def test_agreed_by_the_mailroom(theatre: Theatre) -> None:
     assert [one.code for one in sent(theatre, request).history] == ["01", "15"]
     with pytest.raises(SubmissionRefused):  # nothing more is said of it
         await say(theatre, "03")
-    assert theatre.nodes["H01"].store.verify_journal()
+    assert theatre.nodes["H01"].store.journal.verify()
 
 
 async def test_refused_leaves_the_copy_and_may_be_asked_again(theatre: Theatre) -> None:
@@ -138,14 +138,14 @@ async def test_what_no_mailroom_got_is_given_back_at_once(theatre: Theatre) -> N
     ref = await theatre.send(98, ("H01",))
     await theatre.settle()
     store = theatre.nodes["H01"].store
-    assert [one.message.type for one in store.mailroom_due("mr-H01", 0, 9)] == [
+    assert [one.message.type for one in store.mailrooms.due("mr-H01", 0, 9)] == [
         "document.deliver.v1"
     ]
     await ask(theatre, ref)
     await theatre.settle()
     assert sent(theatre, ref).recall == Recall.AGREED
     assert is_sealed(theatre.nodes["H01"])
-    (left,) = store.mailroom_due("mr-H01", 0, 9)  # the document is withdrawn, its recall told
+    (left,) = store.mailrooms.due("mr-H01", 0, 9)  # the document is withdrawn, its recall told
     assert left.message.type == "vn.docexchange.document.recall.v1"
 
 
@@ -164,7 +164,7 @@ async def test_never_published_is_cancelled_and_nothing_is_sent(theatre: Theatre
     with pytest.raises(Conflict):
         await recall.ask(ref, "Lần nữa", world=theatre.nodes["H05"].world, now=theatre.clock.now())
     with pytest.raises(IllegalTransition):
-        await theatre.nodes["H05"].store.record(
+        await theatre.nodes["H05"].store.outgoing.record(
             one.delivery_id, Happening.RELEASED, theatre.clock.now()
         )
 
@@ -200,7 +200,7 @@ async def test_a_recall_that_overtakes_its_document(theatre: Theatre) -> None:
     assert [one.code for one in sent(theatre, request).history] == ["01", "15"]
     assert is_sealed(theatre.nodes["H01"])
     store = theatre.nodes["H01"].store
-    types = {one.message.type for one in store.mailroom_due("mr-H01", 0, 9)}
+    types = {one.message.type for one in store.mailrooms.due("mr-H01", 0, 9)}
     assert types == {"vn.docexchange.document.recall.v1"}  # it goes to no mailroom
     theatre.axis.put(late.lane, "H01", late.body, "H05")
     theatre.clock.advance(2 * MINUTE)
@@ -245,7 +245,7 @@ async def ask_twice(theatre: Theatre, ref: str) -> None:
     await ask(theatre, ref)
     await theatre.settle()
     node, now = theatre.nodes["H05"], theatre.clock.now() + MINUTE
-    view = node.store.document(ref)
+    view = node.store.outgoing.document(ref)
     other = await recall._request(
         view, view.deliveries[0], "Nhắc lại", "0" * 64, node.world, now, None
     )
@@ -257,8 +257,8 @@ async def ask_twice(theatre: Theatre, ref: str) -> None:
 def answers(theatre: Theatre) -> list[list[str]]:
     """What H01 answered to each 13 that it has."""
     store = theatre.nodes["H01"].store
-    asking = [one.tracking_id for one in store.arrivals() if one.business == 1]
-    return [[status.code for status in store.arrival(one).history] for one in asking]
+    asking = [one.tracking_id for one in store.incoming.arrivals() if one.business == 1]
+    return [[status.code for status in store.incoming.arrival(one).history] for one in asking]
 
 
 @pytest.mark.parametrize("point", ["", "before:submit", "after:submit"])
@@ -316,9 +316,9 @@ async def test_a_recall_whose_document_never_came_ends_with_the_lifetime(theatre
     assert [one.code for one in history] == ["01", "16"]
     assert history[-1].note == "Hết hạn: văn bản cần thu hồi không đến"
     store = theatre.nodes["H01"].store
-    told = [json.loads(one.message.body or b"{}") for one in store.mailroom_due("mr-H01", 0, 9)]
+    told = [json.loads(one.message.body or b"{}") for one in store.mailrooms.due("mr-H01", 0, 9)]
     assert [one["data"]["recall"]["state"] for one in told] == ["waiting", "expired"]
-    lines = [json.loads(one.line) for one in store.journal_of(tracking(store))]
+    lines = [json.loads(one.line) for one in store.journal.of(tracking(store))]
     assert [one["recall"] for one in lines if one["event"] == "recall"] == ["waiting", "expired"]
     theatre.axis.queues["H01"].append(late)
     await theatre.settle()
@@ -330,7 +330,7 @@ async def test_a_recall_whose_document_never_came_ends_with_the_lifetime(theatre
 
 def tracking(store: SqlStore) -> str:
     """Of the recall that came."""
-    return next(one.tracking_id for one in store.arrivals() if one.business == 1)
+    return next(one.tracking_id for one in store.incoming.arrivals() if one.business == 1)
 
 
 async def test_a_document_that_recalls_waits_for_ever(theatre: Theatre) -> None:
@@ -360,16 +360,16 @@ async def test_recalls_that_fit_nothing_are_bounded_for_each_organ(
     await recall.ask(other, "Sai", world=theatre.nodes["H13"].world, now=theatre.clock.now())
     await theatre.settle()
     store = theatre.nodes["H01"].store
-    assert sorted(one.from_organ for one in store.arrivals()) == ["H05", "H05", "H13"]
+    assert sorted(one.from_organ for one in store.incoming.arrivals()) == ["H05", "H05", "H13"]
     assert sorted(one.code for one in sum((sent(theatre, ref).history for ref in refs), ())) == []
-    raw = store._writer._connection._raw
+    raw = store._access.writer._connection._raw
     found = raw.execute("SELECT count(*) FROM journal WHERE line LIKE '%recall_refused%'")
     assert found.fetchone()[0] == 1
     await theatre.run(timedelta(hours=1), 10 * MINUTE)
-    assert len(store.arrivals()) == 3
+    assert len(store.incoming.arrivals()) == 3
     monkeypatch.undo()
     await theatre.run(timedelta(hours=3), 10 * MINUTE)  # the 13 that was refused comes again
-    assert len(store.arrivals()) == 4
+    assert len(store.incoming.arrivals()) == 4
 
 
 async def test_an_organ_that_gives_back_by_itself(theatre: Theatre) -> None:
@@ -386,7 +386,7 @@ async def test_an_organ_that_gives_back_by_itself(theatre: Theatre) -> None:
     assert is_sealed(node)
     done = await theatre.send(99, ("H01",))
     await theatre.settle()
-    here = next(one for one in node.store.arrivals() if one.number == "99")
+    here = next(one for one in node.store.incoming.arrivals() if one.number == "99")
     await receipts.report(here.tracking_id, "06", world=node.world, now=theatre.clock.now())
     await theatre.settle()
     await ask(theatre, done)
@@ -408,7 +408,7 @@ async def test_a_crash_at_each_commit(theatre: Theatre, point: str, who: str) ->
     assert sent(theatre, ref).recall == Recall.AGREED
     assert is_sealed(theatre.nodes["H01"])
     for node in ("H05", "H01"):
-        assert theatre.nodes[node].store.verify_journal()
+        assert theatre.nodes[node].store.journal.verify()
 
 
 @pytest.mark.parametrize("point", ["before:accept_recalled", "after:accept_recalled"])
@@ -442,7 +442,7 @@ async def test_a_document_that_recalls_binds_the_receiver(theatre: Theatre) -> N
     await theatre.settle()
     await say(theatre, "06")
     await theatre.settle()
-    document_id = theatre.nodes["H05"].store.document(ref).document_id
+    document_id = theatre.nodes["H05"].store.outgoing.document(ref).document_id
     about = ResponseFor(organ_id="H05", code="98/QĐ-UBND", document_id=document_id)
     business = Business(type="1", reason="Ban hành nhầm")
     recalling = await submit(theatre, changing(99, business, responses_to=(about,)))
@@ -455,7 +455,7 @@ async def test_a_document_that_recalls_binds_the_receiver(theatre: Theatre) -> N
 async def test_nobody_recalls_what_another_sent(theatre: Theatre) -> None:
     ref = await theatre.send(98, ("H01",))
     await theatre.settle()
-    document_id = theatre.nodes["H05"].store.document(ref).document_id
+    document_id = theatre.nodes["H05"].store.outgoing.document(ref).document_id
     business = Business(type="1", document_id=document_id, reason="Không phải của tôi")
     made = replace(document(7, ("H01",), "H13"), trace=TraceHeaderList(business=business))
     node = theatre.nodes["H13"]
@@ -478,9 +478,9 @@ async def test_updates_and_replacements_are_linked_whichever_comes_first(
         await submit(theatre, made)
         await theatre.settle()
     store = theatre.nodes["H01"].store
-    view = store.arrival("98/QĐ-UBND")
+    view = store.incoming.arrival("98/QĐ-UBND")
     seen = {(one.business, one.tracking_id, one.by_this) for one in view.changes}
-    updated, replaced = store.arrival("99/QĐ-UBND"), store.arrival("100/QĐ-UBND")
+    updated, replaced = store.incoming.arrival("99/QĐ-UBND"), store.incoming.arrival("100/QĐ-UBND")
     assert seen == {(2, updated.tracking_id, False), (3, replaced.tracking_id, False)}
     for other in (updated, replaced):
         (line,) = other.changes
@@ -498,15 +498,17 @@ async def test_the_sender_names_what_it_changes_and_both_sides_link_it(
     new = await submit(theatre, changes.apply(document(99, ("H01",)), wish, world=world))
     await theatre.settle()
     store = theatre.nodes["H05"].store
-    name = store.document(old).document_id
-    assert store.document(old).changes == (SentChange(business, new, name, by_this=False),)
-    assert store.document(new).changes == (SentChange(business, old, name, by_this=True),)
-    assert store.document(old).deliveries[0].recall == ""  # it is no recall: the copy stays
+    name = store.outgoing.document(old).document_id
+    assert store.outgoing.document(old).changes == (SentChange(business, new, name, by_this=False),)
+    assert store.outgoing.document(new).changes == (SentChange(business, old, name, by_this=True),)
+    assert (
+        store.outgoing.document(old).deliveries[0].recall == ""
+    )  # it is no recall: the copy stays
     there = theatre.nodes["H01"].store
-    (line,) = there.arrival("98/QĐ-UBND").changes
-    assert line.tracking_id == there.arrival("99/QĐ-UBND").tracking_id
+    (line,) = there.incoming.arrival("98/QĐ-UBND").changes
+    assert line.tracking_id == there.incoming.arrival("99/QĐ-UBND").tracking_id
     assert (line.business, line.by_this) == (business, False)
-    envelope, _ = read_edxml(store.blob(store.document(new).sha256))
+    envelope, _ = read_edxml(store.contents.read(store.outgoing.document(new).sha256))
     assert isinstance(envelope, Document)
     assert envelope.business == business
     made = envelope.trace.business if envelope.trace else None
@@ -524,7 +526,7 @@ async def test_a_document_of_another_system_is_named_by_its_documentid(theatre: 
     wish = Change(REPLACE, ("H05,2020/01/31,7/QĐ-UBND",))
     new = await submit(theatre, changes.apply(document(99, ("H01",)), wish, world=world))
     expected = SentChange(REPLACE, "", "H05,2020/01/31,7/QĐ-UBND", by_this=True)
-    assert theatre.nodes["H05"].store.document(new).changes == (expected,)
+    assert theatre.nodes["H05"].store.outgoing.document(new).changes == (expected,)
 
 
 @pytest.mark.parametrize(

@@ -77,13 +77,15 @@ ALIKE: tuple[list[str], ...] = ([], [], [], [])
 
 
 def events(node: Node, *wanted: str) -> list[dict[str, Any]]:
-    rows = node.store._reader._raw.execute("SELECT line FROM journal ORDER BY number").fetchall()
+    rows = node.store._access.reader._raw.execute(
+        "SELECT line FROM journal ORDER BY number"
+    ).fetchall()
     lines = [json.loads(row["line"]) for row in rows]
     return [line for line in lines if line["event"] in wanted]
 
 
 def rows(node: Node, sql: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in node.store._reader._raw.execute(sql).fetchall()]
+    return [tuple(row) for row in node.store._access.reader._raw.execute(sql).fetchall()]
 
 
 def snapshot(node: Node) -> list[tuple[Any, ...]]:
@@ -93,7 +95,7 @@ def snapshot(node: Node) -> list[tuple[Any, ...]]:
 
 
 def arrivals(node: Node) -> list[str]:
-    return sorted(one.document_id.rpartition(",")[2] for one in node.store.arrivals())
+    return sorted(one.document_id.rpartition(",")[2] for one in node.store.incoming.arrivals())
 
 
 def restore(office: Office, name: str, copy: Path) -> None:
@@ -128,11 +130,18 @@ def test_a_question_reaches_no_mailroom_no_list_and_no_figure(
     office.play(office.theatre.run(80 * timedelta(hours=1), timedelta(hours=1)))
     for name in ("H05", "H01"):
         store = nodes[name].store
-        assert store.documents(10) == store.arrivals() == store.kept_list() == []
-        assert store.find(Search()) == store.operator.waiting() == store.operator.dead() == []
-        assert all(store.mailroom_due(f"mr-{organ}", 0, 10) == [] for organ in NAMES)
-        assert store.open_work() == {}
-        store.verify_journal()
+        assert (
+            store.outgoing.documents(10)
+            == store.incoming.arrivals()
+            == store.incoming.kept_list()
+            == []
+        )
+        assert (
+            store.archive.find(Search()) == store.operator.waiting() == store.operator.dead() == []
+        )
+        assert all(store.mailrooms.due(f"mr-{organ}", 0, 10) == [] for organ in NAMES)
+        assert store.outgoing.open_work() == {}
+        store.journal.verify()
     [asked] = events(nodes["H05"], "reconcile_asked")
     [answered] = events(nodes["H01"], "reconcile_answered")
     assert (asked["organ"], answered["organ"], answered["sender"]) == ("H01", "H01", "H05")
@@ -178,10 +187,10 @@ def test_after_a_restore_nothing_is_lost_and_nothing_is_sent_twice(
     assert sum_of_copies(nodes["H05"]) == published + 1  # number 4, once; number 3 never again
     assert arrivals(nodes["H05"]) == ["2/QĐ-UBND", "5/QĐ-UBND"]
     assert arrivals(nodes["H01"]) == [f"{number}/QĐ-UBND" for number in (1, 3, 4, 6)]
-    states = {one.deliveries[0].state.value for one in nodes["H05"].store.documents(10)}
+    states = {one.deliveries[0].state.value for one in nodes["H05"].store.outgoing.documents(10)}
     assert states == {"acknowledged"}
     for node in nodes.values():
-        node.store.verify_journal()
+        node.store.journal.verify()
     assert office.run("H05", "db", "check").code == 0
     assert office.run("H01", "db", "check").code == 0
 
@@ -235,7 +244,7 @@ def test_only_what_went_to_the_asker_is_sent_again_or_told(
     """H13 asks H05 about a document that only H01 got, by its right digest."""
     step(office, office.theatre.send(1, ("H01",)))
     office.settle()
-    [sent] = nodes["H05"].store.sent_to(Asked("", "H05", "H01"), window(office))
+    [sent] = nodes["H05"].store.reconciling.sent(Asked("", "H05", "H01"), window(office))
     question = Question(
         about=(sent.sha256,), again=(sent.sha256,), resend=(sent.sha256,), window=window(office)
     )
@@ -266,16 +275,18 @@ def test_a_forged_or_foreign_answer_changes_nothing(office: Office, nodes: dict[
     ):
         office.play(deliver(office, signer, sender, "H05", text, questions.ANSWER))
     assert snapshot(nodes["H05"]) == before
-    assert nodes["H05"].store.told(ref) is None
-    [kept] = nodes["H05"].store.kept_list()
+    assert nodes["H05"].store.reconciling.told(ref) is None
+    [kept] = nodes["H05"].store.incoming.kept_list()
     assert kept.reason == "SIGNER_NOT_SENDER"
 
     office.play(deliver(office, "H01", "H01", "H05", questions.write_reply(lie), questions.ANSWER))
-    assert nodes["H05"].store.told(ref) == questions.write_reply(lie)  # the right one counts
+    assert nodes["H05"].store.reconciling.told(ref) == questions.write_reply(
+        lie
+    )  # the right one counts
     other = questions.write_reply(replace(lie, have={}))
     office.play(deliver(office, "H01", "H01", "H05", other, questions.ANSWER))
-    assert nodes["H05"].store.told(ref) == questions.write_reply(lie)  # once
-    [view] = nodes["H05"].store.documents(10)
+    assert nodes["H05"].store.reconciling.told(ref) == questions.write_reply(lie)  # once
+    [view] = nodes["H05"].store.outgoing.documents(10)
     assert view.deliveries[0].state.value == "sent"  # and even that acknowledges nothing
 
 
@@ -286,7 +297,7 @@ def test_an_old_node_answers_as_to_a_test_and_the_command_says_so(
     ran = compare(office)
     assert (ran.code, ran.out) == (75, "")
     assert "does not know this question (an older program)" in ran.err
-    assert nodes["H01"].store.arrivals() == []
+    assert nodes["H01"].store.incoming.arrivals() == []
 
 
 def test_whom_it_cannot_ask(office: Office, nodes: dict[str, Node]) -> None:
@@ -413,7 +424,7 @@ async def test_two_organs_of_one_node(tmp_path: Path, template: Path) -> None:
     question = Question(window=Window(at - DAY, at))
     ref = await reconcile.ask(question, "H01", ORDER, sender="H05", world=world, now=at)
     await theatre.settle()
-    text = theatre.nodes["N"].store.told(ref)
+    text = theatre.nodes["N"].store.reconciling.told(ref)
     assert text is not None
     assert [one.code for one in questions.read_reply(text).received] == ["01"]
     theatre.close()
@@ -446,7 +457,7 @@ def asked(office: Office, of: str, peer: str, question: Question) -> Reply:
     """What another organ answers to a question."""
     ref = office.play(ask(office, of, peer, question))
     office.settle()
-    text = office.theatre.nodes[of].store.told(ref)
+    text = office.theatre.nodes[of].store.reconciling.told(ref)
     assert text is not None
     return questions.read_reply(text)
 

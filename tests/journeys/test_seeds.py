@@ -58,7 +58,7 @@ def _check(theatre: Theatre, sent: dict[str, tuple[str, ...]]) -> None:
     sender = theatre.nodes["H05"].store
     expected: Counter[tuple[str, str]] = Counter()
     for ref, to in sent.items():
-        view = sender.document(ref)
+        view = sender.outgoing.document(ref)
         for delivery in view.deliveries:
             assert delivery.state is State.ACKNOWLEDGED, (ref, delivery)
             assert [line.code for line in delivery.history] == ["01"]
@@ -66,12 +66,12 @@ def _check(theatre: Theatre, sent: dict[str, tuple[str, ...]]) -> None:
     arrived = Counter(
         (view.organ, view.sha256)
         for node in theatre.nodes.values()
-        for view in node.store.arrivals(limit=1000)
+        for view in node.store.incoming.arrivals(limit=1000)
     )
     assert arrived == expected  # nothing lost, doubled or unexpected
     for node in theatre.nodes.values():
-        node.store.verify_journal()
-        assert node.store.kept_list() == []
+        node.store.journal.verify()
+        assert node.store.incoming.kept_list() == []
 
 
 @pytest.mark.parametrize("point", POINTS)

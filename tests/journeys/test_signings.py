@@ -60,7 +60,7 @@ async def hold(theatre: Theatre, node: Node) -> Submitted:
 
 
 def signature(node: Node, ref: str) -> bytes:
-    return LEADER.sign(remote.request_of(node.store.pending(ref), node.world).to_sign)
+    return LEADER.sign(remote.request_of(node.store.signings.find(ref), node.world).to_sign)
 
 
 async def complete(theatre: Theatre, node: Node, ref: str, value: bytes) -> remote.Signed:
@@ -81,15 +81,15 @@ async def test_a_crash_at_this_commit_loses_and_doubles_nothing(
         await complete(theatre, node, ref, b"damaged")
     await complete(theatre, node, ref, signature(node, ref))
     await theatre.run(timedelta(hours=1), timedelta(minutes=5))
-    view = node.store.document(ref)
+    view = node.store.outgoing.document(ref)
     assert {one.state for one in view.deliveries} == {State.ACKNOWLEDGED}
     for organ in ("H01", "H13"):
-        arrivals = theatre.nodes[organ].store.arrivals()
+        arrivals = theatre.nodes[organ].store.incoming.arrivals()
         assert [one.sha256 for one in arrivals] == [view.sha256]
-    assert len(node.store.documents()) == 1
+    assert len(node.store.outgoing.documents()) == 1
     assert sum(each.crashes for each in theatre.nodes.values()) >= 1
     for each in theatre.nodes.values():
-        each.store.verify_journal()
+        each.store.journal.verify()
 
 
 async def test_two_who_bring_the_signature_at_once_send_it_once(theatre: Theatre) -> None:
@@ -100,8 +100,8 @@ async def test_two_who_bring_the_signature_at_once_send_it_once(theatre: Theatre
     done = await asyncio.gather(*(complete(theatre, node, ref, value) for value in values))
     assert sorted(one.duplicate for one in done) == [False, True, True, True]
     await theatre.settle()
-    assert [one.sha256 for one in theatre.nodes["H01"].store.arrivals()] == [
-        node.store.document(ref).sha256
+    assert [one.sha256 for one in theatre.nodes["H01"].store.incoming.arrivals()] == [
+        node.store.outgoing.document(ref).sha256
     ]
 
 
@@ -114,6 +114,6 @@ async def test_a_crash_while_it_expires(theatre: Theatre, point: str) -> None:
     theatre.clock.advance(timedelta(hours=48))
     await theatre.settle()
     assert node.crashes == 1
-    assert node.store.pending(ref).state is SigningState.EXPIRED
-    assert len(node.store.mailroom_due("mr-H05", 0, 9)) == 1  # the event, once
+    assert node.store.signings.find(ref).state is SigningState.EXPIRED
+    assert len(node.store.mailrooms.due("mr-H05", 0, 9)) == 1  # the event, once
     assert theatre.axis.published == 0

@@ -269,7 +269,7 @@ class Exchange(RuleBasedStateMachine):
             )
         }
         for (sender, number), ref in self.accepted.items():
-            view = self.theatre.nodes[SERVES[sender]].store.document(ref)
+            view = self.theatre.nodes[SERVES[sender]].store.outgoing.document(ref)
             assert {line.to_organ for line in view.deliveries} == set(recipients(sender, number))
             for line in view.deliveries:
                 if line.state is State.ACKNOWLEDGED:
@@ -279,7 +279,7 @@ class Exchange(RuleBasedStateMachine):
                     assert line.lifetime_ends is not None
                     assert line.lifetime_ends <= self.young, line
         for node in NODES:
-            lines, _ = self.theatre.nodes[node].store.verify_journal()
+            lines, _ = self.theatre.nodes[node].store.journal.verify()
             told = Counter(
                 json.loads(text)["ref"]
                 for (text,) in self.rows(node, "SELECT line FROM journal")

@@ -90,7 +90,7 @@ async def test_e9_while_the_broker_has_an_alarm_submissions_are_kept(
                 lifetime_ends=now + timedelta(hours=72),
             )
             async with asyncio.timeout(SOON):
-                await store.submit(made)
+                await store.outgoing.submit(made)
 
         async def pump() -> None:
             sender.pump(theatre.clock.now())
@@ -99,21 +99,21 @@ async def test_e9_while_the_broker_has_an_alarm_submissions_are_kept(
 
         await submit(0)  # the valid neighbour
         await pump()
-        assert store.documents()[0].deliveries[0].state is State.SENT
+        assert store.outgoing.documents()[0].deliveries[0].state is State.SENT
         await control(empty_axis, *raise_it)
         try:
             for number in range(1, 6):
                 await submit(number)
             for _ in range(3):
                 await pump()
-            waiting = [view.deliveries[0] for view in store.documents()]
+            waiting = [view.deliveries[0] for view in store.outgoing.documents()]
             errors = {one.last_error for one in waiting if one.state is State.QUEUED}
             assert sum(one.state is State.QUEUED for one in waiting) == 5
             assert any("not confirmed" in error for error in errors), errors
         finally:
             await control(empty_axis, *lower_it)
         async with asyncio.timeout(RESTART):
-            while any(v.deliveries[0].state is not State.SENT for v in store.documents()):
+            while any(v.deliveries[0].state is not State.SENT for v in store.outgoing.documents()):
                 await pump()
 
 

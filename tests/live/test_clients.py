@@ -111,7 +111,7 @@ async def run(client: Client, url: str, *arguments: object, code: int = 0) -> li
 def envelopes_of(config: Config) -> list[bytes]:
     """The documents that a node sent, byte for byte."""
     with open_store(config, exclusive=False) as store:
-        return [store.blob(one.sha256) for one in store.documents()]
+        return [store.contents.read(one.sha256) for one in store.outgoing.documents()]
 
 
 async def test_a_client_does_all_that_a_mailroom_does(

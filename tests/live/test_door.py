@@ -100,9 +100,11 @@ async def test_a_mailroom_over_its_quota_is_refused_while_another_goes_on(
 
         await submit(empty_mailrooms, "H13", 2)
         assert await serve()
-        assert [each.from_organ for each in theatre.nodes["H05"].store.documents()] == ["H13"]
+        assert [each.from_organ for each in theatre.nodes["H05"].store.outgoing.documents()] == [
+            "H13"
+        ]
 
         gate.look(Seen(PLENTY, {"H05": Work(4, 80)}))
         await submit(empty_mailrooms, "H05", 1)
         assert await serve()
-        assert len(theatre.nodes["H05"].store.documents()) == 2
+        assert len(theatre.nodes["H05"].store.outgoing.documents()) == 2

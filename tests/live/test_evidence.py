@@ -69,19 +69,19 @@ async def test_a_held_document_arrives_when_evidence_is_imported(
         ):
             world = compose.build_world(nodes["H05"], sender, clock)
             sent = await outbox.submit(document(1, ("H13",)), world=world, now=clock.now())
-            while not receiver.kept_list():
+            while not receiver.incoming.kept_list():
                 await asyncio.sleep(0)
-            [held] = receiver.kept_list()
+            [held] = receiver.incoming.kept_list()
             assert (held.held, held.reason) == (True, "REVOCATION_MISSING")
-            assert receiver.arrivals() == []
+            assert receiver.incoming.arrivals() == []
             lists = [str(revoke_nothing(tmp_path, one)) for one in ("root", "issuing")]
             for name in ("H13", "H05"):
                 config = str(nodes[name].path)
                 given = ["-c", config, "evidence", "import", *lists, "--reason", "CRL"]
                 assert await asyncio.to_thread(main, given) == 0
-            while not receiver.arrivals():
+            while not receiver.incoming.arrivals():
                 await asyncio.sleep(0)
-            while sender.document(sent.tracking_id).deliveries[0].code != "01":
+            while sender.outgoing.document(sent.tracking_id).deliveries[0].code != "01":
                 await asyncio.sleep(0)
 
 
@@ -160,34 +160,36 @@ async def test_f1_f2_sources_that_are_down_lie_and_come_back(
         ):
             world = compose.build_world(nodes["H05"], sender, clock)
             sent = await outbox.submit(document(1, ("H13",)), world=world, now=clock.now())
-            await until(receiver.kept_list)
+            await until(receiver.incoming.kept_list)
             authorities.put_list("text/html", b"<html>Please log in</html>")
             site.start()
             await until(lambda: len(site.asked) >= 2)
             authorities.put_list("application/octet-stream", b"<html>Please log in</html>")
             seen = len(site.asked)
             await until(lambda: len(site.asked) >= seen + 2)
-            [held] = receiver.kept_list()
+            [held] = receiver.incoming.kept_list()
             assert (held.held, held.reason) == (True, "REVOCATION_MISSING")
-            assert receiver.arrivals() == []
-            assert receiver.evidence_list() == []
+            assert receiver.incoming.arrivals() == []
+            assert receiver.evidence.newest() == []
 
             authorities.put_list("application/pkix-crl", authorities.crl)
             ocsp.start()
             if revoked:
-                await until(lambda: not receiver.kept("1").held)
-                assert receiver.kept("1").reason == "REVOKED"
-                assert receiver.arrivals() == []
-                assert sender.document(sent.tracking_id).deliveries[0].code == ""
+                await until(lambda: not receiver.incoming.kept("1").held)
+                assert receiver.incoming.kept("1").reason == "REVOKED"
+                assert receiver.incoming.arrivals() == []
+                assert sender.outgoing.document(sent.tracking_id).deliveries[0].code == ""
                 return
-            await until(receiver.arrivals)
-            await until(lambda: sender.document(sent.tracking_id).deliveries[0].code == "01")
-            assert {one.kind for one in receiver.evidence_list()} == {"crl", "ocsp"}
+            await until(receiver.incoming.arrivals)
+            await until(
+                lambda: sender.outgoing.document(sent.tracking_id).deliveries[0].code == "01"
+            )
+            assert {one.kind for one in receiver.evidence.newest()} == {"crl", "ocsp"}
 
             ocsp.stop()
             site.stop()
             await outbox.submit(document(2, ("H13",)), world=world, now=clock.now())
-            await until(lambda: len(receiver.arrivals()) == 2)
+            await until(lambda: len(receiver.incoming.arrivals()) == 2)
 
 
 async def until(ready: Callable[[], object]) -> None:

@@ -61,11 +61,11 @@ async def submit(theatre: Theatre, organ: str, count: int) -> None:
             submitted_at=now,
             lifetime_ends=now + timedelta(hours=72),
         )
-        await theatre.nodes["H05"].store.submit(made)
+        await theatre.nodes["H05"].store.outgoing.submit(made)
 
 
 def states(theatre: Theatre, organ: str) -> list[State]:
-    views = theatre.nodes["H05"].store.documents(limit=500)
+    views = theatre.nodes["H05"].store.outgoing.documents(limit=500)
     return [one.state for view in views for one in view.deliveries if one.to_organ == organ]
 
 
@@ -90,9 +90,9 @@ async def test_a_destination_without_a_queue_is_paused_and_the_others_are_served
     store = theatre.nodes["H05"].store
     assert set(states(theatre, "H05.12.03")) == {State.SENT}
     assert set(states(theatre, "H13")) == {State.QUEUED}
-    tried = [view.deliveries[0].attempts for view in store.documents(limit=500)]
+    tried = [view.deliveries[0].attempts for view in store.outgoing.documents(limit=500)]
     assert sum(tried) <= 8
-    [pause] = store.pauses()
+    [pause] = store.outgoing.pauses()
     assert pause.organ == "H13"
     assert "NO_ROUTE" in pause.why
     await apply(empty_axis.admin_url(AXIS), axis_topology(ORGANS))
@@ -100,7 +100,7 @@ async def test_a_destination_without_a_queue_is_paused_and_the_others_are_served
         theatre.clock.advance(MINUTE)
         await pump(theatre, sender, 3)
     assert set(states(theatre, "H13")) == {State.SENT}
-    assert store.pauses() == []
+    assert store.outgoing.pauses() == []
 
 
 async def test_a_broker_that_is_away_costs_probes_only(
@@ -114,10 +114,10 @@ async def test_a_broker_that_is_away_costs_probes_only(
         started += await pump(theatre, sender, 2)
     assert started <= 12
     store = theatre.nodes["H05"].store
-    assert [pause.organ for pause in store.pauses()] == [""]
+    assert [pause.organ for pause in store.outgoing.pauses()] == [""]
     await asyncio.to_thread(empty_axis.start)
     async with asyncio.timeout(RESTART):
         while set(states(theatre, "H13")) != {State.SENT}:
             theatre.clock.advance(timedelta(seconds=10))
             await pump(theatre, sender, 5)
-    assert store.pauses() == []
+    assert store.outgoing.pauses() == []

@@ -54,6 +54,6 @@ def copy_into(ledger: Ledger, config: Path) -> None:
         ledger.faults.append(f"{store}: journal and inbox table differ about {strange}")
     with open_store(settings, exclusive=False) as opened:
         try:
-            opened.verify_journal()
+            opened.journal.verify()
         except StoreError as broken:
             ledger.faults.append(f"{store}: {broken}")

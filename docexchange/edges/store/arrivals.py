@@ -67,6 +67,12 @@ _ANSWERS = Query(
 )
 
 
+def named(connection: Connection, organ: str, sha256: str) -> str | None:
+    """Tracking id of the arrival of exactly these bytes."""
+    row = find(connection, organ, sha256)
+    return row["tracking_id"] if row else None
+
+
 def find(connection: Connection, organ: str, sha256: str) -> Row | None:
     """The accepted arrival of exactly these bytes for this organ."""
     return connection.one(_FIND, organ=organ, sha256=sha256)

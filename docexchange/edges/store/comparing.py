@@ -192,6 +192,18 @@ def restored(connection: Connection, organ: str, peer: str) -> list[Sent]:
     return [_read(row) for row in connection.rows(_RESTORED, organ=organ, peer=peer)]
 
 
+def sent_to(connection: Connection, asked: Asked, window: Window) -> list[Sent]:
+    """All documents of ours to an organ within a window, and those to it that are held back since
+    the store was restored; oldest first."""
+    found = {one.tracking_id: one for one in restored(connection, asked.organ, asked.peer)}
+    some, after = sent(connection, asked, window)
+    found |= {one.tracking_id: one for one in some}
+    while after is not None:
+        some, after = sent(connection, asked, window, after)
+        found |= {one.tracking_id: one for one in some}
+    return sorted(found.values(), key=lambda one: one.at)
+
+
 def have(
     connection: Connection, organ: str, peer: str, digests: Collection[str]
 ) -> dict[str, tuple[str, str]]:

@@ -49,7 +49,7 @@ def take_up_again(transaction: Transaction) -> int:
     return transaction.connection.run(_TAKE_UP)
 
 
-def waiting(connection: Connection, limit: int) -> list[SetAside]:
+def waiting(connection: Connection, limit: int = 50) -> list[SetAside]:
     """Messages that were set aside, oldest first."""
     return [
         SetAside(row["message_id"], row["vhost"], row["blob"], moment(row["created_at"]))

@@ -81,7 +81,12 @@ def current(connection: Connection, now: datetime) -> list[int]:
     return [row["id"] for row in connection.rows(_SINCE, now=micros(now))]
 
 
-def after(connection: Connection, number: int, limit: int) -> list[KeptEvidence]:
+def current_whole(connection: Connection, now: datetime) -> list[KeptEvidence]:
+    """What is not over, with its bytes, oldest first."""
+    return [numbered(connection, number) for number in current(connection, now)]
+
+
+def after(connection: Connection, number: int, limit: int = 50) -> list[KeptEvidence]:
     """What was kept after a number, in order."""
     return [_evidence(row) for row in connection.rows(_AFTER, number=number, most=limit)]
 
@@ -94,7 +99,7 @@ def numbered(connection: Connection, number: int) -> KeptEvidence:
     return _evidence(row)
 
 
-def newest(connection: Connection, limit: int) -> list[KeptEvidence]:
+def newest(connection: Connection, limit: int = 50) -> list[KeptEvidence]:
     """Newest first, without the bytes."""
     return [_evidence(row) for row in connection.rows(_NEWEST, most=limit)]
 

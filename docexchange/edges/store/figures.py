@@ -80,6 +80,14 @@ _MIDDLE = Query(
 )
 
 
+def of_period(
+    connection: Connection, begin: datetime, end: datetime
+) -> tuple[list[SentCount], list[ReceivedCount], list[TimeTaken]]:
+    """What was submitted and what arrived in [begin, end), and how long answers took."""
+    given = (connection, begin, end)
+    return sent(*given), received(*given), taken(*given)
+
+
 def sent(connection: Connection, begin: datetime, end: datetime) -> list[SentCount]:
     """What was submitted in [begin, end), by recipient, the most first."""
     return [_sent(row) for row in connection.rows(_SENT, **_span(begin, end))]

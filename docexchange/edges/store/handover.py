@@ -41,7 +41,7 @@ _HANDED_OVER = Query(
 
 
 def due(
-    connection: Connection, vhost: str, after: int, limit: int, *, large: bool
+    connection: Connection, vhost: str, after: int, limit: int, *, large: bool = False
 ) -> list[Outgoing]:
     """Unconfirmed messages for a mailroom after this row, in order, with their bodies; or those
     that are large, without. Of one whose content cannot be read it says so."""

@@ -14,15 +14,15 @@ from .transaction import Transaction
 _SEQUENCE, _BAD = "health.sequence", "health.bad"
 
 
-def tell(transaction: Transaction, health: Health, vhosts: Sequence[str], now: datetime) -> None:
+def tell(transaction: Transaction, told: Health, vhosts: Sequence[str], now: datetime) -> None:
     """Put an event into the tray of each mailroom."""
     connection, source = transaction.connection, transaction.node.source
     sequence = cursor(connection, _SEQUENCE) + 1
     for vhost in vhosts:
-        event = health_event(health, sequence, vhost=vhost, source=source, at=now)
+        event = health_event(told, sequence, vhost=vhost, source=source, at=now)
         transaction.post(event, now)
     move(connection, _SEQUENCE, sequence)
-    move(connection, _BAD, 0 if health.good else 1)
+    move(connection, _BAD, 0 if told.good else 1)
 
 
 def told_bad(connection: Connection) -> bool:

@@ -75,7 +75,9 @@ def render(number: int, entry: Entry) -> str:
 
 
 def follow(
-    connection: Connection, follower: Follower, each: Callable[[JournalLine], object]
+    connection: Connection,
+    follower: Follower,
+    each: Callable[[JournalLine], object] = lambda _: None,
 ) -> JournalState:
     """Check the whole chain, and tell of each line.
 

@@ -109,7 +109,7 @@ def drop(transaction: Transaction, row: Row) -> None:
     transaction.connection.run(_DROP, parked_id=row["id"])
 
 
-def newest(connection: Connection, limit: int) -> list[Receipt]:
+def newest(connection: Connection, limit: int = 50) -> list[Receipt]:
     """What is parked, newest first, without the bytes."""
     return [_receipt(row, b"") for row in connection.rows(_NEWEST, most=limit)]
 

@@ -192,14 +192,14 @@ def refuse(transaction: Transaction, part: Part, reason: str, now: datetime) -> 
     )
 
 
-def judging(transaction: Transaction, blob_id: int, *, begins: bool) -> None:
+def judging(transaction: Transaction, content: InStore, *, begins: bool) -> None:
     """Count that judging a whole begins, before anything parses it, or that it ended for now."""
-    transaction.connection.run(_ATTEMPT, of_blob=blob_id, more=1 if begins else -1)
+    transaction.connection.run(_ATTEMPT, of_blob=content.blob_id, more=1 if begins else -1)
 
 
-def drop(transaction: Transaction, blob_id: int, reason: str, now: datetime) -> None:
+def drop(transaction: Transaction, content: InStore, reason: str, now: datetime) -> None:
     """Give up a group; nothing happens when it is one no more."""
-    group = transaction.connection.one(_OF_BLOB, blob_id=blob_id)
+    group = transaction.connection.one(_OF_BLOB, blob_id=content.blob_id)
     if group is not None and not group["dropped"]:
         _drop(transaction, group, reason, now)
 

@@ -24,29 +24,29 @@ _PROBED = Query(
 _DROP = Query(delete(_p).where(*_OF))
 
 
-def pause(transaction: Transaction, found: Pause, now: datetime) -> None:
+def pause(transaction: Transaction, pause: Pause, now: datetime) -> None:
     """Write down that a pause began, or when its next probe is."""
     connection = transaction.connection
     probed = connection.run(
         _PROBED,
-        of_lane=found.lane,
-        of_organ=found.organ,
-        next_at=micros(found.probe_at),
-        count=found.probes,
-        error=found.why,
+        of_lane=pause.lane,
+        of_organ=pause.organ,
+        next_at=micros(pause.probe_at),
+        count=pause.probes,
+        error=pause.why,
     )
     if probed:
         return
     connection.run(
         _ADD,
-        lane=found.lane,
-        organ=found.organ,
-        since=micros(found.since),
-        probe_at=micros(found.probe_at),
-        probes=found.probes,
-        why=found.why,
+        lane=pause.lane,
+        organ=pause.organ,
+        since=micros(pause.since),
+        probe_at=micros(pause.probe_at),
+        probes=pause.probes,
+        why=pause.why,
     )
-    transaction.note("paused", "", now, lane=found.lane, organ=found.organ, detail=found.why)
+    transaction.note("paused", "", now, lane=pause.lane, organ=pause.organ, detail=pause.why)
 
 
 def resume(transaction: Transaction, lane: str, organ: str, now: datetime) -> bool:

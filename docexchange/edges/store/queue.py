@@ -55,19 +55,21 @@ _OF = Query(
 )
 
 
-def lines(connection: Connection, organ: str, state: State | None, limit: int) -> list[QueueLine]:
+def lines(
+    connection: Connection, organ: str = "", state: State | None = None, limit: int = 50
+) -> list[QueueLine]:
     """Documents that wait to be published, or for their receipt, nearest deadline first; of one
     destination and in one state, or ("", None) of any."""
     wanted = state.value if state else ""
     return _read(connection.rows(_ALIVE, organ=organ, state=wanted, most=limit))
 
 
-def held(connection: Connection, organ: str, limit: int) -> list[QueueLine]:
+def held(connection: Connection, organ: str = "", limit: int = 50) -> list[QueueLine]:
     """Documents that a person holds back."""
     return _read(connection.rows(_HELD, organ=organ, most=limit))
 
 
-def dead(connection: Connection, organ: str, limit: int) -> list[QueueLine]:
+def dead(connection: Connection, organ: str = "", limit: int = 50) -> list[QueueLine]:
     """Documents that could not be delivered, newest first."""
     return _read(connection.rows(_DEAD, organ=organ, most=limit))
 

@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import BindParameter, bindparam, delete, func, select, update
 
 from ...core.model import Order, Submission
-from ...core.reconciling import KEPT_FOR, PER_HOUR, Asked, Place
+from ...core.reconciling import KEPT_FOR, PER_HOUR, Asked, Listed, Place, Window
 from ...core.states import State
-from . import blobs, gone, submissions, tables
+from . import blobs, comparing, gone, submissions, tables
 from .comparing import BETWEEN, DOCUMENT
 from .database import Connection, Query, Row, adding, micros
 from .operating import copy_of
@@ -132,6 +132,23 @@ def answer(
     named = {"organ": asked.organ, "sender": asked.peer, "sha256": asked.sha256}
     transaction.note("reconcile_answered", said.tracking_id, said.submitted_at, **named, **facts)
     return True
+
+
+def listed(connection: Connection, asked: Asked, window: Window) -> tuple[Listed, Place]:
+    """What our organ sent to the other and accepted from it within a window, from where the answer
+    that it continues ended; and where the next goes on."""
+    if not window.continues:
+        sent, after = comparing.sent(connection, asked, window)
+        received, behind = comparing.received(connection, asked, window)
+        return Listed(tuple(sent), tuple(received)), Place(after, behind)
+    earlier = Asked(window.continues, asked.organ, asked.peer)
+    place = goes_on(connection, earlier) or Place()
+    sent, received, after, behind = [], [], None, None
+    if place.sent is not None:
+        sent, after = comparing.sent(connection, asked, window, place.sent)
+    if place.received is not None:
+        received, behind = comparing.received(connection, asked, window, place.received)
+    return Listed(tuple(sent), tuple(received)), Place(after, behind)
 
 
 def goes_on(connection: Connection, asked: Asked) -> Place | None:

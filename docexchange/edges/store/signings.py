@@ -120,7 +120,7 @@ def cancel(
     tracking_id: str,
     reason: str,
     now: datetime,
-    reply: MailroomMessage | None,
+    reply: MailroomMessage | None = None,
 ) -> None:
     """Stop waiting because a person or a mailroom says so; who said so gets the reply. Raises
     NotFound, Conflict."""
@@ -160,12 +160,12 @@ def find(connection: Connection, ref: str) -> PendingView:
     return _view(row)
 
 
-def waiting(connection: Connection, limit: int) -> list[PendingView]:
+def waiting(connection: Connection, limit: int = 50) -> list[PendingView]:
     """What waits, newest first."""
     return [_view(row) for row in connection.rows(_WAITING, most=limit)]
 
 
-def lapsed(connection: Connection, since: datetime, limit: int) -> list[PendingView]:
+def lapsed(connection: Connection, since: datetime, limit: int = 50) -> list[PendingView]:
     """What expired since then without a signature, newest first."""
     rows = connection.rows(_LAPSED, since=micros(since), most=limit)
     return [_view(row) for row in rows]

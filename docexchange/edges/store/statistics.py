@@ -178,12 +178,11 @@ _LINES: Mapping[tuple[str, By], tuple[Query, Query]] = {
 }
 
 
-def lines(
-    connection: Connection, begin: datetime, end: datetime, organ: str = ""
-) -> Iterator[Line]:
+def lines(connection: Connection, begin: datetime, end: datetime, organ: str = "") -> list[Line]:
     """Every line about what was submitted and what arrived in [begin, end), of one organ or of all:
     sent ones first, by kind, the most documents first; days and months in their order."""
     span = {"begin": micros(begin), "end": micros(end), "organ": organ}
+    lines: list[Line] = []
     for (direction, by), (counts, medians) in _LINES.items():
         took: dict[object, dict[str, timedelta]] = {}
         for code in TAKEN:
@@ -194,7 +193,8 @@ def lines(
             _line(direction, by, row, took.get(row["key"], {}))
             for row in connection.rows(counts, **span)
         ]
-        yield from sorted(made, key=_in_time if by in (By.DAY, By.MONTH) else _by_size)
+        lines += sorted(made, key=_in_time if by in (By.DAY, By.MONTH) else _by_size)
+    return lines
 
 
 _k = tables.kept

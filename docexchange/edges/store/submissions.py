@@ -112,7 +112,7 @@ def submit(
 def submit_together(
     transaction: Transaction,
     asked: Sequence[Submission],
-    reply: Callable[[Submitted], MailroomMessage] | None,
+    reply: Callable[[Submitted], MailroomMessage] | None = None,
 ) -> Submitted:
     """Queue several as one, all or none; the outcome and the reply are those of the first."""
     for other in asked[1:]:

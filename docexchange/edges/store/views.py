@@ -128,29 +128,31 @@ def document(connection: Connection, ref: str) -> DocumentView:
 
 
 def documents(
-    connection: Connection, limit: int, *, attention: bool, after: str
+    connection: Connection, limit: int = 50, *, attention: bool = False, after: str = ""
 ) -> list[DocumentView]:
-    """Outgoing documents, newest first; `after` continues below a tracking id."""
+    """Outgoing documents, newest first; `attention`: only those a person should look at; `after`:
+    continue below this tracking id."""
     before = DOCUMENTS.resolve(connection, after)["id"] if after else 0
     query = _ATTENTION if attention else _DOCUMENTS
     return [_document(connection, row) for row in connection.rows(query, before=before, most=limit)]
 
 
 def receipts_of(connection: Connection, ref: str) -> list[tuple[str, str, str]]:
-    """(recipient, code, digest) of each receipt of a document, as they came."""
+    """(recipient, code, digest) of each receipt of a document, as they came; the bytes are
+    `contents.read(digest)`."""
     row = DOCUMENTS.resolve(connection, ref)
     rows = connection.rows(_RECEIPTS, submission_id=row["id"])
     return [(each["to_organ"], each["code"], each["sha256"]) for each in rows]
 
 
-def arrival(connection: Connection, ref: str, organ: str) -> ArrivalView:
+def arrival(connection: Connection, ref: str, organ: str = "") -> ArrivalView:
     """One incoming document, with its report. Raises NotFound, Ambiguous."""
     row = ARRIVALS.resolve(connection, ref, organ=organ)
     view = _arrival(connection, row, report=row["report"])
     return replace(view, purged_at=gone.purged_at(connection, row["sha256"]))
 
 
-def arrivals(connection: Connection, limit: int, organ: str) -> list[ArrivalView]:
+def arrivals(connection: Connection, limit: int = 50, organ: str = "") -> list[ArrivalView]:
     """Incoming documents, newest first, without their reports."""
     rows = connection.rows(_ARRIVALS, organ=organ, most=limit)
     return [_arrival(connection, row, report="") for row in rows]
@@ -163,7 +165,7 @@ def statuses_of(connection: Connection, ref: str) -> list[tuple[str, str]]:
     return [(each["status_code"], each["sha256"]) for each in rows]
 
 
-def receipt_times(connection: Connection, limit: int) -> list[tuple[datetime, datetime]]:
+def receipt_times(connection: Connection, limit: int = 50) -> list[tuple[datetime, datetime]]:
     """(signed there, recorded here) of the newest receipts: two clocks side by side."""
     rows = connection.rows(_TIMES, most=limit)
     return [(moment(each["signed_at"]), moment(each["recorded_at"])) for each in rows]
@@ -185,8 +187,8 @@ def kept(connection: Connection, ref: str) -> KeptView:
     return _kept(rows[0])
 
 
-def kept_list(connection: Connection, limit: int, *, held: bool | None) -> list[KeptView]:
-    """Held or quarantined envelopes (None: both), newest first, without their reports."""
+def kept_list(connection: Connection, held: bool | None = None, limit: int = 50) -> list[KeptView]:
+    """Held (True), quarantined (False) or both, newest first, without their reports."""
     state = {None: "", True: HELD, False: QUARANTINED}[held]
     return [_kept(row, report="") for row in connection.rows(_KEPT, state=state, most=limit)]
 

@@ -28,7 +28,10 @@ def copy(office: Office) -> Path:
 
 
 def states(office: Office) -> list[str]:
-    return [one.state.value for one in office.theatre.nodes["H05"].store.document(REF).deliveries]
+    return [
+        one.state.value
+        for one in office.theatre.nodes["H05"].store.outgoing.document(REF).deliveries
+    ]
 
 
 def put_back(office: Office, copy: Path) -> None:
@@ -41,7 +44,7 @@ def put_back(office: Office, copy: Path) -> None:
 
 
 def publishes(office: Office) -> int:
-    rows = office.theatre.nodes["H05"].store._reader._raw
+    rows = office.theatre.nodes["H05"].store._access.reader._raw
     return int(rows.execute("SELECT sum(attempts + copies) FROM deliveries").fetchone()[0])
 
 
@@ -76,4 +79,4 @@ def test_what_a_peer_acknowledged_is_not_sent_again_until_a_person_says_so(
     assert office.run("H05", "queue", "release", REF, *WHY).code == 0
     office.play(office.theatre.run(HOURS, HOURS / 12))
     assert states(office) == ["acknowledged"]
-    assert len(office.theatre.nodes["H01"].store.arrivals()) == 1
+    assert len(office.theatre.nodes["H01"].store.incoming.arrivals()) == 1

@@ -94,7 +94,7 @@ def test_one_that_was_put_back_is_refused_after_a_restart(office: Office, direct
         assert (ran.code, "older than 8" in ran.err) == (78, True), command
     ran = office.run("H05", "config", "check")
     assert (ran.code, "older than 8" in ran.out) == (78, True)
-    journal = office.theatre.nodes["H05"].store._reader._raw.execute(
+    journal = office.theatre.nodes["H05"].store._access.reader._raw.execute(
         "SELECT count(*) FROM journal WHERE line LIKE '%directory_taken%'"
     )
     assert tuple(journal.fetchone()) == (2,)

@@ -110,7 +110,7 @@ def test_a_clock_that_differs_from_those_who_answer(office: Office) -> None:
     assert look(office, "clock", code=0)["clock"][0] == "good"
     store = office.theatre.nodes["H05"].store
     ahead = int((AT + timedelta(minutes=2)).timestamp()) * 1_000_000
-    with store._writer._connection._raw as raw:
+    with store._access.writer._connection._raw as raw:
         raw.execute("UPDATE receipts SET signed_at = ?", (ahead,))
     verdict, text = look(office, "clock", code=0)["clock"]
     assert (verdict, "after this machine's time" in text) == ("warning", True)

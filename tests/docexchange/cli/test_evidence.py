@@ -95,12 +95,15 @@ def test_list_and_show(office: Office, lists: Path, tmp_path: Path) -> None:
 def test_without_evidence_an_envelope_is_held_until_it_comes(strict: Office, lists: Path) -> None:
     receive(strict)
     store = strict.theatre.nodes["H05"].store
-    assert (store.kept("1").held, store.kept("1").reason) == (True, "REVOCATION_MISSING")
-    assert store.arrivals() == []
+    assert (store.incoming.kept("1").held, store.incoming.kept("1").reason) == (
+        True,
+        "REVOCATION_MISSING",
+    )
+    assert store.incoming.arrivals() == []
     strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
     ran = strict.run("H05", "quarantine", "recheck", "1", *WHY)
     assert (ran.code, ran.out) == (0, "1: it passed, and went to the inbox\n")
-    assert [view.number for view in store.arrivals()] == ["98"]
+    assert [view.number for view in store.incoming.arrivals()] == ["98"]
 
 
 @pytest.mark.slow
@@ -112,19 +115,19 @@ def test_after_an_outage_all_that_was_held_is_judged_again_in_small_steps(
     for number in range(1, HELD + 1):
         strict.theatre.axis.put(Lane.NORMAL, "H05", envelope(number), "node-H01")
     strict.play(node.turn())
-    assert len(node.store.kept_list(held=True, limit=2 * HELD)) == HELD
+    assert len(node.store.incoming.kept_list(held=True, limit=2 * HELD)) == HELD
     strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
     early = strict.play(keeper.recheck(world=node.world, now=now))
     assert early == 0  # a round before the daemon has read what was imported decides nothing
     trust, evidence = node.world.trust, node.world.evidence
-    collector = Collector(evidence=evidence, trust=trust, store=node.store, rules=Rules())
+    collector = Collector(evidence=evidence, trust=trust, store=node.store.evidence, rules=Rules())
     assert strict.play(collector.take_up(now)) == 2
     rounds = []
     while settled := strict.play(keeper.recheck(world=node.world, now=now)):
         rounds.append(settled)
     assert rounds == [keeper.HELD_ROWS] * (HELD // keeper.HELD_ROWS)
-    assert node.store.kept_list(held=True) == []
-    arrived = sorted(int(view.number) for view in node.store.arrivals(limit=2 * HELD))
+    assert node.store.incoming.kept_list(held=True) == []
+    arrived = sorted(int(view.number) for view in node.store.incoming.arrivals(limit=2 * HELD))
     assert arrived == list(range(1, HELD + 1))
 
 
@@ -132,20 +135,22 @@ def test_after_the_grace_a_person_decides(strict: Office, lists: Path) -> None:
     receive(strict)
     node = strict.theatre.nodes["H05"]
     strict.play(strict.theatre.run(timedelta(hours=3, minutes=50), timedelta(minutes=5)))
-    assert node.store.kept("1").held is True
+    assert node.store.incoming.kept("1").held is True
     strict.play(strict.theatre.run(timedelta(minutes=20), timedelta(minutes=5)))
-    assert (node.store.kept("1").held, node.store.arrivals()) == (False, [])
-    assert strict.theatre.nodes["H01"].store.arrivals() == []  # and nobody was told "revoked"
+    assert (node.store.incoming.kept("1").held, node.store.incoming.arrivals()) == (False, [])
+    assert (
+        strict.theatre.nodes["H01"].store.incoming.arrivals() == []
+    )  # and nobody was told "revoked"
     again = strict.run("H05", "quarantine", "recheck", "1")
     assert (again.code, "REVOCATION_MISSING" in again.out) == (1, True)
     strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
     assert strict.run("H05", "quarantine", "recheck", "1").code == 0
-    assert [view.number for view in node.store.arrivals()] == ["98"]
+    assert [view.number for view in node.store.incoming.arrivals()] == ["98"]
 
 
 def journal(office: Office) -> list[dict[str, object]]:
     """What H05 wrote down, in order."""
-    raw = office.theatre.nodes["H05"].store._reader._raw
+    raw = office.theatre.nodes["H05"].store._access.reader._raw
     return [json.loads(line) for (line,) in raw.execute("SELECT line FROM journal ORDER BY number")]
 
 
@@ -153,7 +158,7 @@ def past_the_grace(strict: Office) -> bytes:
     """Let H05 wait in vain for evidence of an envelope; its bytes."""
     data = receive(strict)
     strict.play(strict.theatre.run(timedelta(hours=4, minutes=10), timedelta(minutes=5)))
-    assert strict.theatre.nodes["H05"].store.kept("1").held is False
+    assert strict.theatre.nodes["H05"].store.incoming.kept("1").held is False
     return data
 
 
@@ -169,7 +174,7 @@ def test_what_a_person_decides_after_the_grace_is_journalled(
     assert ran.code == 0, ran.err
     written = journal(strict)[before:]
     assert any(line.get("detail") == "đã hỏi CA" and line.get("by") for line in written)
-    assert len(strict.theatre.nodes["H05"].store.arrivals()) == (decision == "recheck")
+    assert len(strict.theatre.nodes["H05"].store.incoming.arrivals()) == (decision == "recheck")
 
 
 def test_after_the_grace_the_sender_s_next_copy_is_judged_by_what_came(
@@ -178,13 +183,13 @@ def test_after_the_grace_the_sender_s_next_copy_is_judged_by_what_came(
     data = past_the_grace(strict)
     store = strict.theatre.nodes["H05"].store
     receive(strict, data)
-    assert (store.kept("1").copies, store.arrivals()) == (2, [])
+    assert (store.incoming.kept("1").copies, store.incoming.arrivals()) == (2, [])
     strict.run("H05", "evidence", "import", lists / "root.crl", lists / "ca.crl", *WHY)
     node = strict.theatre.nodes["H05"]
     for name in ("root.crl", "ca.crl"):  # as its collector does within a second
         node.world.evidence.add((lists / name).read_bytes())
     receive(strict, data)
-    assert [view.number for view in store.arrivals()] == ["98"]
+    assert [view.number for view in store.incoming.arrivals()] == ["98"]
 
 
 def test_what_a_revoked_key_signed_is_quarantined(strict: Office, tmp_path: Path) -> None:
@@ -195,13 +200,13 @@ def test_what_a_revoked_key_signed_is_quarantined(strict: Office, tmp_path: Path
     strict.run("H05", "evidence", "import", tmp_path / "ca.crl", tmp_path / "root.crl", *WHY)
     ran = strict.run("H05", "quarantine", "recheck", "1", "--json")
     assert (ran.code, ran.json["state"], ran.json["reason"]) == (1, "quarantined", "REVOKED")
-    assert strict.theatre.nodes["H05"].store.arrivals() == []
+    assert strict.theatre.nodes["H05"].store.incoming.arrivals() == []
 
 
 def test_who_imported_what_and_why_is_journalled(office: Office, lists: Path) -> None:
     office.run("H05", "evidence", "import", lists / "ca.crl", *WHY)
     store = office.theatre.nodes["H05"].store
-    [line] = store._reader._raw.execute(
+    [line] = store._access.reader._raw.execute(
         "SELECT line FROM journal ORDER BY number DESC LIMIT 1"
     ).fetchone()
     assert '"event":"evidence_kept"' in line

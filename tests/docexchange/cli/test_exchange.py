@@ -319,7 +319,9 @@ def test_inbox_save_writes_bytes_and_attachments(office: Office, pdf: Path, tmp_
     ran = office.run("H01", "inbox", "save", "98/QĐ-UBND", "-o", out)
     assert ran.code == 0, ran.err
     store = office.theatre.nodes["H05"].store
-    assert (out / "98_QĐ-UBND.edxml").read_bytes() == store.blob(store.document(ref).sha256)
+    assert (out / "98_QĐ-UBND.edxml").read_bytes() == store.contents.read(
+        store.outgoing.document(ref).sha256
+    )
     assert (out / "98_QĐ-UBND-1-qd.pdf").read_bytes() == PDF
     assert office.run("H01", "inbox", "save", "98/QĐ-UBND", "-o", out).code == 5
     assert office.run("H01", "inbox", "save", "98/QĐ-UBND", "-o", out, "--force").code == 0

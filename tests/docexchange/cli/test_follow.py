@@ -17,7 +17,7 @@ from tests.office import Office
 def answer(office: Office, node: str, code: str) -> None:
     """The organ of a node says a status of what came last."""
     at = office.theatre.nodes[node]
-    ref = at.store.arrivals()[0].tracking_id
+    ref = at.store.incoming.arrivals()[0].tracking_id
     office.theatre.clock.advance(timedelta(minutes=1))
     now = office.theatre.clock.now()
     office.quietly(receipts.report(ref, code, world=at.world, now=now))
@@ -120,7 +120,10 @@ def test_a_status_that_was_lost_is_asked_for_again(office: Office) -> None:
     office.settle()
     at = office.theatre.nodes["H01"]
     story = receipts.report(
-        at.store.arrivals()[0].tracking_id, "03", world=at.world, now=office.theatre.clock.now()
+        at.store.incoming.arrivals()[0].tracking_id,
+        "03",
+        world=at.world,
+        now=office.theatre.clock.now(),
     )
     office.play(story)
     office.play(at.turn())
@@ -137,7 +140,7 @@ def test_a_status_that_was_lost_is_asked_for_again(office: Office) -> None:
     shown = office.run("H05", "track", ref, "--json").json
     assert {one["organ"]: one["code"] for one in shown["deliveries"]} == {"H01": "03", "H13": "01"}
     assert [one["event"] for one in shown["journal"]].count("statuses_asked") == 1
-    assert len(at.store.arrivals()) == 1
+    assert len(at.store.incoming.arrivals()) == 1
     listed = office.run("H05", "list", "--json").json["documents"]
     assert [one["tracking_id"] for one in listed] == [ref]
     assert office.theatre.nodes["H05"].store.operator.shape(office.theatre.clock.now()) == []

@@ -52,9 +52,9 @@ def test_a_recheck_of_what_is_still_forged_stays_in_quarantine(
     ran = office.run("H05", "quarantine", "recheck", "1", *WHY)
     assert ran.code == 1
     assert "1: quarantined: " in ran.out
-    assert store.arrivals() == []
-    assert store.kept("1").sha256 == hashlib.sha256(forged).hexdigest()
-    assert store.kept("1").held is False
+    assert store.incoming.arrivals() == []
+    assert store.incoming.kept("1").sha256 == hashlib.sha256(forged).hexdigest()
+    assert store.incoming.kept("1").held is False
 
 
 def test_what_passes_after_the_directory_was_mended_goes_to_the_inbox(office: Office) -> None:
@@ -66,14 +66,14 @@ def test_what_passes_after_the_directory_was_mended_goes_to_the_inbox(office: Of
     node.world = replace(mended, directory=TomlDirectory.load(path))
     office.theatre.axis.put(Lane.NORMAL, "H05", envelope(), "node-H01")
     office.settle()
-    assert node.store.arrivals() == []
+    assert node.store.incoming.arrivals() == []
     path.write_text(right, encoding="utf-8")
     node.world = replace(mended, directory=whole)
     ran = office.run("H05", "quarantine", "recheck", "1", "--dry-run")
-    assert (ran.code, node.store.arrivals()) == (0, [])
+    assert (ran.code, node.store.incoming.arrivals()) == (0, [])
     ran = office.run("H05", "quarantine", "recheck", "1", *WHY)
     assert (ran.code, ran.out) == (0, "1: it passed, and went to the inbox\n")
-    assert [view.number for view in node.store.arrivals()] == ["98"]
+    assert [view.number for view in node.store.incoming.arrivals()] == ["98"]
     assert "SETTLED" in office.run("H05", "quarantine", "show", "1").out
     again = office.run("H05", "quarantine", "recheck", "1")
     assert (again.code, "it was settled" in again.err) == (5, True)
@@ -89,20 +89,20 @@ def test_all_of_a_reason_are_judged_again_at_once(office: Office, forged: bytes)
     for number in range(1, AT_ONCE + 3):
         office.theatre.axis.put(Lane.NORMAL, "H05", envelope(number), "node-H01")
     office.settle()
-    assert node.store.arrivals() == []
+    assert node.store.incoming.arrivals() == []
     path.write_text(right, encoding="utf-8")
     node.world = replace(mended, directory=whole)
-    unbound = node.store.kept("2").reason
+    unbound = node.store.incoming.kept("2").reason
     assert office.run("H05", "quarantine", "recheck", "--all").code == 2  # why?
     assert office.run("H05", "quarantine", "recheck", *WHY).code == 2  # which?
     assert office.run("H05", "quarantine", "recheck", "2", "--all", *WHY).code == 2
     dry = office.run("H05", "quarantine", "recheck", "--all", "--dry-run", "--json", *WHY)
     assert (dry.code, len(dry.json["envelopes"])) == (0, AT_ONCE + 3)
-    assert node.store.arrivals() == []
+    assert node.store.incoming.arrivals() == []
     ran = office.run("H05", "quarantine", "recheck", "--all", "--code", unbound, *WHY)
     assert ran.code == 0
     assert ran.out.endswith(f"{AT_ONCE + 2} envelope(s), {AT_ONCE + 2} settled\n")
-    assert len(node.store.arrivals(limit=100)) == AT_ONCE + 2
+    assert len(node.store.incoming.arrivals(limit=100)) == AT_ONCE + 2
     ran = office.run("H05", "quarantine", "recheck", "--all", "--json", *WHY)
     assert (ran.code, [one["state"] for one in ran.json["envelopes"]]) == (1, ["quarantined"])
     assert ran.json["envelopes"][0]["sha256"] == hashlib.sha256(forged).hexdigest()
@@ -114,7 +114,7 @@ def test_discard_drops_the_content_and_keeps_the_report(
     assert office.run("H05", "quarantine", "discard", "1").code == 2  # why?
     dry = office.run("H05", "quarantine", "discard", "1", "--dry-run", *WHY)
     assert dry.code == 0
-    assert office.theatre.nodes["H05"].store.kept("1").outcome == ""
+    assert office.theatre.nodes["H05"].store.incoming.kept("1").outcome == ""
     ran = office.run("H05", "quarantine", "discard", "1", *WHY)
     assert (ran.code, ran.out) == (0, "1: dropped, its content is gone\n")
     shown = office.run("H05", "quarantine", "show", "1", "--json").json
@@ -130,7 +130,7 @@ def test_the_line_of_the_journal_says_who_and_why(office: Office, forged: bytes)
     del forged
     office.run("H05", "quarantine", "discard", "1", *WHY)
     store = office.theatre.nodes["H05"].store
-    [last] = store._reader._raw.execute(
+    [last] = store._access.reader._raw.execute(
         "SELECT line FROM journal ORDER BY number DESC LIMIT 1"
     ).fetchone()
     assert '"event":"discarded"' in last

@@ -127,14 +127,14 @@ def test_a_retry_of_destinations_ends_their_pause(office: Office, target: tuple[
         send(office, number=number)
     office.settle()
     office.settle()
-    assert len(office.theatre.nodes["H05"].store.pauses()) == 1
+    assert len(office.theatre.nodes["H05"].store.outgoing.pauses()) == 1
     office.theatre.axis.full.clear()
     asked = office.run("H05", "queue", "retry", *target, "--dry-run", "--json").json
     assert asked["destinations"]["H01"] >= 5
     ran = office.run("H05", "queue", "retry", *target)
     assert f"H01: {asked['destinations']['H01']} due now" in ran.out
     office.settle()
-    assert office.theatre.nodes["H05"].store.pauses() == []
+    assert office.theatre.nodes["H05"].store.outgoing.pauses() == []
     office.play(office.theatre.run(timedelta(minutes=10)))  # a ramp, no burst
     assert deliveries(office, "queue", "list") == []
 
@@ -144,7 +144,7 @@ def test_what_never_left_is_cancelled(office: Office) -> None:
     ran = office.run("H05", "queue", "cancel", ref, *WHY)
     assert (ran.code, ran.out) == (0, "H01: cancelled\n")
     office.settle()
-    assert office.theatre.nodes["H01"].store.arrivals() == []
+    assert office.theatre.nodes["H01"].store.incoming.arrivals() == []
     assert {"cancel_asked", "cancelled"} <= set(events(office, ref))
 
 
@@ -172,7 +172,7 @@ def test_dead_is_listed_shown_and_replayed(office: Office) -> None:
     assert ran.out == "H01: sent anew, the same bytes\n"
     office.settle()
     assert deliveries(office, "dead", "list") == []
-    assert [view.number for view in office.theatre.nodes["H01"].store.arrivals()] == ["98"]
+    assert [view.number for view in office.theatre.nodes["H01"].store.incoming.arrivals()] == ["98"]
     again = office.run("H05", "dead", "replay", ref, *WHY)
     assert (again.code, "nothing of it was given up" in again.err) == (5, True)
 
@@ -188,7 +188,7 @@ def test_a_replay_of_what_arrived_is_no_second_document(office: Office) -> None:
     office.theatre.axis.queues["H05"].clear()
     office.run("H05", "dead", "replay", ref, *WHY)
     office.settle()
-    assert [view.number for view in node.store.arrivals()] == ["98"]
+    assert [view.number for view in node.store.incoming.arrivals()] == ["98"]
     assert deliveries(office, "queue", "show", ref) == [("H01", "acknowledged")]
 
 
@@ -218,11 +218,11 @@ def test_a_recipient_that_is_none(office: Office) -> None:
 def test_a_dry_run_changes_nothing(office: Office, command: tuple[str, ...]) -> None:
     ref = send(office)
     store = office.theatre.nodes["H05"].store
-    before = store.verify_journal(), store.document(ref)
+    before = store.journal.verify(), store.outgoing.document(ref)
     ran = office.run("H05", "queue", *command, ref, "--dry-run", *WHY)
     assert (ran.code, ran.err) == (0, "nothing was changed (--dry-run)\n")
     assert "H01" in ran.out
-    assert (store.verify_journal(), store.document(ref)) == before
+    assert (store.journal.verify(), store.outgoing.document(ref)) == before
 
 
 def test_vietnamese_by_default(office: Office) -> None:

@@ -16,7 +16,7 @@ def test_nothing_is_parked(office: Office) -> None:
 
 def test_what_is_parked_is_shown(office: Office) -> None:
     store, at = office.theatre.nodes["H05"].store, office.theatre.clock.now()
-    office.play(store.apply_receipt(replace(receipt(document()), arrived_at=at)))
+    office.play(store.receipts.apply(replace(receipt(document()), arrived_at=at)))
     out = office.run("H05", "receipts", "parked").out
     assert "H01" in out
     assert document().sha256 in out

@@ -32,14 +32,14 @@ async def view(tmp_path: Path) -> DocumentView:
     organs = tuple(f"X{number:02}" for number in range(100))
     sent = document(recipients=organs)
     with open_store(tmp_path) as store:
-        await store.submit(sent)
-        refused, waits, *_ = (one.delivery_id for one in store.document("D1").deliveries)
-        await store.record(refused, Event.PUBLISH_REFUSED, NOW, detail="too large")
-        await store.record(waits, Event.PUBLISH_CONFIRMED, NOW, next_try=NOW + HOUR)
+        await store.outgoing.submit(sent)
+        refused, waits, *_ = (one.delivery_id for one in store.outgoing.document("D1").deliveries)
+        await store.outgoing.record(refused, Event.PUBLISH_REFUSED, NOW, detail="too large")
+        await store.outgoing.record(waits, Event.PUBLISH_CONFIRMED, NOW, next_try=NOW + HOUR)
         for organ in organs[3:]:
             said = receipt(sent, from_organ=organ, data=organ.encode())
-            await store.apply_receipt(said)
-        return store.document("D1")
+            await store.receipts.apply(said)
+        return store.outgoing.document("D1")
 
 
 def test_97_of_100(view: DocumentView) -> None:

@@ -266,7 +266,7 @@ def test_recalled_while_it_waits(office: Office, pdf: Path, tmp_path: Path, open
     assert office.run("H05", "sign", "complete", "--ref", ref, value).code == 5
     assert office.theatre.axis.queues["H01"] == []
     events = [
-        json.loads(one.line)["event"] for one in office.theatre.nodes["H05"].store.journal_of(ref)
+        json.loads(one.line)["event"] for one in office.theatre.nodes["H05"].store.journal.of(ref)
     ]
     assert events[:2] == ["signature_awaited", "signing_cancelled"]
 

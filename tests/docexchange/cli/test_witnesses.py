@@ -137,6 +137,6 @@ def test_what_is_no_witness_is_refused_by_name(office: Office, witnessed: Path) 
     assert (code, "changed.edxml" in text, "HASH_FAILURE" in text) == (1, True, True)
     sent = office.run("H05", "track", "98/QĐ-UBND", "--json").json
     document = office.folder / "document.edxml"
-    document.write_bytes(office.theatre.nodes["H05"].store.blob(sent["sha256"]))
+    document.write_bytes(office.theatre.nodes["H05"].store.contents.read(sent["sha256"]))
     code, text = verify(office, "--witness", document)
     assert (code, "says nothing of a journal" in text) == (1, True)

@@ -53,7 +53,7 @@ def web() -> Web:
 
 def made(store: SqlStore, web: Web, *hosts: str) -> Collector:
     rules = Rules(frozenset(hosts or ("crl.vn", "ocsp.vn")))
-    return Collector(Evidence.of([crl(ROOT)]), P256.trust, store, rules, fetch=web)
+    return Collector(Evidence.of([crl(ROOT)]), P256.trust, store.evidence, rules, fetch=web)
 
 
 def status(collector: Collector, at: datetime = AT, leaf: Certificate = LEAF) -> Status:
@@ -69,7 +69,7 @@ async def test_what_was_asked_about_is_fetched_kept_and_told(store: SqlStore, we
     web.answers[LISTS] = crl(CA, next_update=AT + WEEK)
     assert await collector.turn(AT) == 1
     assert status(collector) is GOOD
-    [kept] = store.evidence_list()
+    [kept] = store.evidence.newest()
     assert (kept.kind, kept.source, kept.entries) == ("crl", LISTS, 0)
     assert await collector.turn(AT + SECOND) == 0
     assert web.asked == [LISTS]
@@ -99,7 +99,7 @@ async def test_a_source_that_fails_is_asked_in_growing_steps(store: SqlStore, we
             times.append(second)
     assert times == [0, 15, 75, 375]
     assert status(collector) is UNKNOWN
-    assert store.evidence_list() == []
+    assert store.evidence.newest() == []
     web.answers[LISTS] = crl(CA)
     assert await collector.turn(AT + 1275 * SECOND) == 1
     assert status(collector) is GOOD
@@ -128,7 +128,7 @@ async def test_a_source_that_lies_is_neither_good_nor_revoked(
     web.answers[LISTS] = lie
     await collector.turn(AT)
     assert status(collector) is UNKNOWN
-    assert store.evidence_list() == []
+    assert store.evidence.newest() == []
 
 
 async def test_where_lists_fail_the_responder_is_asked(store: SqlStore, web: Web) -> None:
@@ -163,10 +163,10 @@ async def test_what_another_process_kept_is_taken_up(store: SqlStore, web: Web) 
     collector = made(store, web, "nobody.vn")
     assert status(collector) is UNKNOWN
     data = crl(CA)
-    assert await store.keep_evidence(kept_of("ca.crl", read_item(data)[0], data, AT))
+    assert await store.evidence.keep(kept_of("ca.crl", read_item(data)[0], data, AT))
     assert await collector.turn(AT) == 1
     assert status(collector) is GOOD
-    assert not await store.keep_evidence(kept_of("again.crl", read_item(data)[0], data, AT))
+    assert not await store.evidence.keep(kept_of("again.crl", read_item(data)[0], data, AT))
     assert await collector.turn(AT + SECOND) == 0
 
 
@@ -185,7 +185,7 @@ async def test_a_slow_source_delays_nothing_that_a_person_gives(store: SqlStore,
     asking = asyncio.create_task(collector.ask(AT))
     await begun.wait()
     data = crl(CA)
-    await store.keep_evidence(kept_of("ca.crl", read_item(data)[0], data, AT))
+    await store.evidence.keep(kept_of("ca.crl", read_item(data)[0], data, AT))
     assert await collector.take_up(AT) == 1
     assert status(collector) is GOOD
     assert not asking.done()
@@ -201,10 +201,10 @@ async def test_a_restart_takes_up_what_is_not_over(folder: Path, web: Web) -> No
         status(collector)
         await collector.turn(AT)
     with open_store(folder) as store:
-        again = Collector(Evidence.of([crl(ROOT)]), P256.trust, store, Rules(), fetch=web)
+        again = Collector(Evidence.of([crl(ROOT)]), P256.trust, store.evidence, Rules(), fetch=web)
         assert await again.load(AT + DAY) == 2
         assert status(again, AT + DAY) is GOOD
-        late = Collector(Evidence(), P256.trust, store, Rules(), fetch=web)
+        late = Collector(Evidence(), P256.trust, store.evidence, Rules(), fetch=web)
         assert await late.load(AT + 8 * DAY) == 0
 
 

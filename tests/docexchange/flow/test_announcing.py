@@ -15,6 +15,7 @@ from docexchange.core.errors import StoreUnavailable
 from docexchange.core.health import Health
 from docexchange.core.model import MailroomMessage
 from docexchange.edges.store import SqlStore
+from docexchange.edges.store.surroundings import SqlMailrooms
 from docexchange.flow.announcing import Announcer
 from tests.contract import Seen, faults
 from tests.records import MINUTE, NOW, open_store
@@ -30,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 def tray(store: SqlStore, vhost: str = "mr-H05") -> list[MailroomMessage]:
-    return [one.message for one in store.mailroom_due(vhost, 0, 100)]
+    return [one.message for one in store.mailrooms.due(vhost, 0, 100)]
 
 
 def told(store: SqlStore, vhost: str = "mr-H05") -> list[dict[str, Any]]:
@@ -82,7 +83,7 @@ async def test_after_a_start_all_is_well_is_said_only_if_it_was_not(tmp_path: Pa
 async def test_a_store_that_cannot_write_stops_nothing(store: SqlStore) -> None:
     announcer = Announcer(store, VHOSTS, GOOD)
     with patch.object(
-        SqlStore, "tell_health", side_effect=StoreUnavailable("full", "đầy", cause="disk full")
+        SqlMailrooms, "tell_health", side_effect=StoreUnavailable("full", "đầy", cause="disk full")
     ):
         await announcer.axis("no connection", NOW)
     await announcer.room(Level.LOW, 1, NOW)
@@ -91,4 +92,4 @@ async def test_a_store_that_cannot_write_stops_nothing(store: SqlStore) -> None:
 
 async def test_a_node_without_mailrooms_tells_nobody(store: SqlStore) -> None:
     await Announcer(store, (), GOOD).axis("no connection", NOW)
-    assert not store.told_bad_health()
+    assert not store.mailrooms.told_bad_health()

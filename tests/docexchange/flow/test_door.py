@@ -86,7 +86,7 @@ async def test_there_is_room(theatre: Theatre, node: Node, porter: Porter) -> No
     message = Message(edxml.write(document(1, ("H01",))))
     assert await take(theatre, message, opened(), porter)
     assert message.acked
-    assert len(node.store.documents()) == 1
+    assert len(node.store.outgoing.documents()) == 1
     assert porter.published == []
 
 
@@ -94,15 +94,15 @@ async def test_a_full_disk_is_told_past_the_store(
     theatre: Theatre, node: Node, porter: Porter
 ) -> None:
     message = Message(edxml.write(document(1, ("H01",))))
-    lines = node.store.verify_journal()
+    lines = node.store.journal.verify()
     assert await take(theatre, message, opened(Disk(400, 10_000)), porter)
     assert message.acked
     assert porter.problem["code"] == "E-BSY-003"
     assert (porter.problem["retryable"], porter.problem["retry_after_s"]) == (True, 60)
     assert porter.published[0].correlation_id == "m-1"
-    assert node.store.documents() == []
-    assert node.store.mailroom_due("mr-H05", 0, 10) == []
-    assert node.store.verify_journal() == lines
+    assert node.store.outgoing.documents() == []
+    assert node.store.mailrooms.due("mr-H05", 0, 10) == []
+    assert node.store.journal.verify() == lines
 
 
 async def test_what_can_neither_be_taken_nor_told_stays_with_the_broker(
@@ -127,7 +127,7 @@ async def test_a_status_report_passes_a_closed_door(
     )
     assert await take(theatre, report, opened(Disk(400, 10_000)), porter)
     assert porter.published == []
-    reply = node.store.mailroom_due("mr-H05", 0, 10)[0].message
+    reply = node.store.mailrooms.due("mr-H05", 0, 10)[0].message
     assert reply.body is not None
     assert json.loads(reply.body)["code"] == "E-REF-001"
 
@@ -135,7 +135,7 @@ async def test_a_status_report_passes_a_closed_door(
 async def test_a_store_that_cannot_write_is_told_past_the_store(
     theatre: Theatre, node: Node, porter: Porter
 ) -> None:
-    raw = node.store._writer._connection._raw
+    raw = node.store._access.writer._connection._raw
     pages = raw.execute("PRAGMA page_count").fetchone()[0]
     raw.execute(f"PRAGMA max_page_count = {pages}")
     sent = 0
@@ -145,10 +145,10 @@ async def test_a_store_that_cannot_write_is_told_past_the_store(
         body = edxml.write(document(sent, ("H01",)))
         assert await take(theatre, Message(body, f"m-{sent}"), opened(), porter)
     assert porter.problem["code"] == "E-BSY-005"
-    assert len(node.store.documents(100)) == sent - 1
+    assert len(node.store.outgoing.documents(100)) == sent - 1
     raw.execute("PRAGMA max_page_count = 1000000")
     assert await take(theatre, Message(body, f"m-{sent}"), opened(), porter)
-    assert len(node.store.documents(100)) == sent
+    assert len(node.store.outgoing.documents(100)) == sent
 
 
 def test_a_mailroom_over_its_quota_does_not_close_the_door_to_another() -> None:

@@ -28,10 +28,10 @@ async def pass_time(theatre: Theatre, variant: Variant, seconds: int) -> list[tu
     begun = theatre.clock.now()
     for _ in range(seconds + 1):
         now = theatre.clock.now()
-        before = [line.code for one in node.store.arrivals() for line in one.history]
-        arrivals = node.store.arrivals(echo.LOOKED_AT, "H01")
+        before = [line.code for one in node.store.incoming.arrivals() for line in one.history]
+        arrivals = node.store.incoming.arrivals(echo.LOOKED_AT, "H01")
         count = await echo.turn(Echo("H01", variant), arrivals, world=node.world, now=now)
-        after = [line.code for one in node.store.arrivals() for line in one.history]
+        after = [line.code for one in node.store.incoming.arrivals() for line in one.history]
         assert len(after) - len(before) == count
         said += [((now - begun) // SECOND, code) for code in after[len(before) :]]
         theatre.clock.advance(SECOND)
@@ -55,7 +55,7 @@ async def test_it_answers_by_the_clock(
     await theatre.settle()
     assert await pass_time(theatre, variant, seconds) == said
     await theatre.settle()
-    (delivery,) = theatre.nodes["H05"].store.document(ref).deliveries
+    (delivery,) = theatre.nodes["H05"].store.outgoing.document(ref).deliveries
     assert [line.code for line in delivery.history] == ["01", *(code for _, code in said)]
 
 
@@ -80,7 +80,7 @@ async def test_a_document_asked_back_is_given_or_not(
 
     await theatre.send(1, ("H01",))
     await theatre.settle()
-    (arrival,) = theatre.nodes["H01"].store.arrivals()
+    (arrival,) = theatre.nodes["H01"].store.incoming.arrivals()
     at = theatre.clock.now() + SECOND
     asked = StatusLine("13", "", at, at, "0" * 64)
     arrival = replace(arrival, history=(*arrival.history, asked))
@@ -99,8 +99,8 @@ async def test_a_person_was_faster(theatre: Theatre) -> None:
     await theatre.send(1, ("H01",))
     await theatre.settle()
     node = theatre.nodes["H01"]
-    stale = node.store.arrivals()
+    stale = node.store.incoming.arrivals()
     now = theatre.clock.now() + 3 * SECOND
     await receipts.report(stale[0].tracking_id, "06", world=node.world, now=now)
     assert await echo.turn(Echo("H01"), stale, world=node.world, now=now) == 0
-    assert node.store.arrivals()[0].code == "06"
+    assert node.store.incoming.arrivals()[0].code == "06"

@@ -67,7 +67,7 @@ async def take(theatre: Theatre, message: Message, counter: mailroom.Counter = C
     assert message.acked
     replies = [
         row.message
-        for row in node.store.mailroom_due(counter.vhost, 0, 100)
+        for row in node.store.mailrooms.due(counter.vhost, 0, 100)
         if row.message.routing_key.startswith("reply.")
     ]
     reply = replies[-1]
@@ -84,7 +84,7 @@ async def test_a_submission_is_accepted(theatre: Theatre, node: Node) -> None:
     reply = await take(theatre, Message(edxml.write(document(1, ("H01",)))))
     assert reply["status"] == "accepted"
     assert reply["duplicate"] is False
-    assert node.store.document(reply["tracking_id"]).number == "1"
+    assert node.store.outgoing.document(reply["tracking_id"]).number == "1"
 
 
 async def test_the_same_submission_again_is_a_duplicate(theatre: Theatre, node: Node) -> None:
@@ -93,7 +93,7 @@ async def test_the_same_submission_again_is_a_duplicate(theatre: Theatre, node: 
     again = await take(theatre, Message(body))
     assert again["tracking_id"] == first["tracking_id"]
     assert again["duplicate"] is True
-    assert len(node.store.documents()) == 1
+    assert len(node.store.outgoing.documents()) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ async def test_a_bad_submission_is_answered_with_a_problem(
     assert reply["title"]
     assert reply["title_en"]
     assert reply["received"]["size"] == len(message.body)
-    assert node.store.documents() == []
+    assert node.store.outgoing.documents() == []
 
 
 async def test_the_same_message_id_with_other_content(theatre: Theatre, node: Node) -> None:
@@ -146,7 +146,7 @@ def status(tracking_id: str, code: str, **more: object) -> Message:
 async def arrived_at_h05(theatre: Theatre) -> str:
     await theatre.send(7, ("H05",), sender="H01")
     await theatre.settle()
-    return theatre.nodes["H05"].store.arrivals()[0].tracking_id
+    return theatre.nodes["H05"].store.incoming.arrivals()[0].tracking_id
 
 
 async def test_statuses_are_reported_in_order(theatre: Theatre, node: Node) -> None:
@@ -156,7 +156,7 @@ async def test_statuses_are_reported_in_order(theatre: Theatre, node: Node) -> N
         assert reply["status"] == "accepted"
     await theatre.settle()
     sender = theatre.nodes["H01"].store
-    delivery = sender.documents()[0].deliveries[0]
+    delivery = sender.outgoing.documents()[0].deliveries[0]
     assert [line.code for line in delivery.history] == ["01", "03", "05", "06"]
 
 
@@ -180,7 +180,7 @@ async def test_a_bad_status_report(
     message.body = message.body.replace(b"REF", ref.encode())
     reply = await take(theatre, message)
     assert reply["code"] == code
-    assert node.store.arrivals()[0].code == "01"
+    assert node.store.incoming.arrivals()[0].code == "01"
 
 
 async def test_going_back_is_refused(theatre: Theatre, node: Node) -> None:
@@ -228,8 +228,8 @@ async def test_the_inbox_message_is_the_envelope_byte_for_byte(
     porter = Porter()
     await mailroom.hand_over("mr-H01", porter, world=receiver.world, clock=theatre.clock)
     message = porter.published[0]
-    arrival = receiver.store.arrivals()[0]
-    assert message.body == node.store.blob(node.store.document(ref).sha256)
+    arrival = receiver.store.incoming.arrivals()[0]
+    assert message.body == node.store.contents.read(node.store.outgoing.document(ref).sha256)
     assert message.message_id == arrival.tracking_id
     assert message.headers["x-verdict"] == "TOTAL-PASSED"
     assert arrival.handed_over_at == theatre.clock.now()
@@ -265,7 +265,7 @@ async def test_a_mailroom_recalls_its_document(theatre: Theatre, node: Node) -> 
     assert (first["duplicate"], again["duplicate"]) == (False, True)
     assert first["tracking_id"] == again["tracking_id"]
     await theatre.settle()
-    assert node.store.document(ref).deliveries[0].recall == "agreed"  # nobody had got it
+    assert node.store.outgoing.document(ref).deliveries[0].recall == "agreed"  # nobody had got it
 
 
 async def test_a_mailroom_recalls_a_document_that_waits_for_its_signature(
@@ -286,10 +286,10 @@ async def test_a_mailroom_recalls_a_document_that_waits_for_its_signature(
     first, again = await take(theatre, asked), await take(theatre, asked)
     assert (first["duplicate"], again["duplicate"]) == (False, True)
     assert first["tracking_id"] == again["tracking_id"] == waiting.tracking_id
-    due = [one.message for one in node.store.mailroom_due("mr-H05", 0, 9)]
+    due = [one.message for one in node.store.mailrooms.due("mr-H05", 0, 9)]
     events = [json.loads(one.body or b"") for one in due if one.routing_key.startswith("event.")]
     assert [one["data"]["signature"] for one in events] == ["cancelled"]
-    assert node.store.pending(waiting.tracking_id).state is SigningState.CANCELLED
+    assert node.store.signings.find(waiting.tracking_id).state is SigningState.CANCELLED
     other = Message(
         json.dumps(body | {"reason": "Lý do khác"}).encode(),
         message_id="recall-2",

@@ -27,7 +27,7 @@ async def submit(theatre: Theatre, made: Document, origin: Origin | None = None)
 
 def nothing_stored(theatre: Theatre) -> bool:
     store = theatre.nodes["H05"].store
-    return store.documents() == [] and store.last_journal_time() is None
+    return store.outgoing.documents() == [] and store.journal.last_time() is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_large_documents_are_signed_beside_the_loop(theatre: Theatre) -> N
     made = replace(made, attachments=(replace(made.attachments[0], content=content),))
     ref = await submit(theatre, made)
     await theatre.settle()
-    delivery = theatre.nodes["H05"].store.document(ref).deliveries[0]
+    delivery = theatre.nodes["H05"].store.outgoing.document(ref).deliveries[0]
     assert delivery.state is State.ACKNOWLEDGED
 
 
@@ -140,7 +140,7 @@ async def test_what_a_receivers_gate_would_refuse_is_refused_at_ours(
     made = replace(document(1, organs), to=to)
     if not details:
         ref = await submit(theatre, made)
-        data = node.store.blob(node.store.document(ref).sha256)
+        data = node.store.contents.read(node.store.outgoing.document(ref).sha256)
         report = verify(data, trust=P256.trust, at=AT, directory=node.world.directory)
         assert report.indication is Indication.PASSED
         return

@@ -60,18 +60,20 @@ async def deliver(theatre: Theatre, messages: list[Message]) -> Node:
 
 
 def numbers(node: Node) -> list[str]:
-    return sorted(view.number for view in node.store.arrivals())
+    return sorted(view.number for view in node.store.incoming.arrivals())
 
 
 def lines(node: Node, digest: str, event: str) -> list[str]:
     """Reasons of the journal lines of a kind about an envelope."""
-    rows = node.store._reader._raw.execute("SELECT line FROM journal WHERE ref = ?", (digest,))
+    rows = node.store._access.reader._raw.execute(
+        "SELECT line FROM journal WHERE ref = ?", (digest,)
+    )
     found = [json.loads(row["line"]) for row in rows]
     return [line.get("reason", "") for line in found if line["event"] == event]
 
 
 def groups(node: Node) -> int:
-    rows = node.store._reader._raw.execute("SELECT count(*) FROM part_groups")
+    rows = node.store._access.reader._raw.execute("SELECT count(*) FROM part_groups")
     count: int = rows.fetchone()[0]
     return count
 
@@ -89,7 +91,7 @@ async def test_any_order_doubles_and_mixture_gives_each_envelope_once(
     assert numbers(node) == ["1", "2"]
     for data in (first, second):
         digest = hashlib.sha256(data).hexdigest()
-        assert node.store.blob(digest) == data
+        assert node.store.contents.read(digest) == data
     assert theatre.axis.in_hand["H01"] == []
 
 
@@ -114,7 +116,7 @@ async def test_parts_of_two_users_never_make_one_envelope(theatre: Theatre) -> N
     ]
     node = await deliver(theatre, [one for pair in zip(junk, honest, strict=True) for one in pair])
     assert numbers(node) == ["1"]
-    assert node.store.blob(digest) == data
+    assert node.store.contents.read(digest) == data
 
 
 async def test_a_whole_of_another_digest_is_dropped_and_journalled(theatre: Theatre) -> None:
@@ -197,7 +199,7 @@ async def test_what_did_not_come_whole_ends_with_the_lifetime(theatre: Theatre) 
     await keeper.keep(world=node.world, now=theatre.clock.now())
     assert groups(node) == 0
     assert lines(node, messages[0][2][cut.WHOLE], "parts_dropped") == ["LIFETIME_ENDED"]
-    raw = node.store._reader._raw
+    raw = node.store._access.reader._raw
     assert raw.execute("SELECT count(*) FROM chunks").fetchone()[0] == 0
 
 
@@ -207,7 +209,7 @@ async def test_parts_are_no_orphans_while_they_gather(theatre: Theatre) -> None:
     theatre.clock.advance(2 * DAY)
     await keeper.tidy(world=node.world, now=theatre.clock.now())
     await deliver(theatre, messages[:1])
-    assert len(node.store.kept_list()) + len(node.store.arrivals()) == 1
+    assert len(node.store.incoming.kept_list()) + len(node.store.incoming.arrivals()) == 1
 
 
 async def test_a_known_envelope_is_answered_again_without_its_parts(theatre: Theatre) -> None:
@@ -230,7 +232,7 @@ async def test_a_crash_at_any_step_loses_nothing(theatre: Theatre, when: str, st
     for _ in range(3):
         await node.turn()
     assert numbers(node) == ["1"]
-    assert node.store.blob(hashlib.sha256(data).hexdigest()) == data
+    assert node.store.contents.read(hashlib.sha256(data).hexdigest()) == data
     assert theatre.axis.in_hand["H01"] == theatre.axis.queues["H01"] == []
 
 
@@ -252,6 +254,6 @@ async def test_a_whole_that_ends_us_is_tried_in_a_child_and_then_quarantined(
     node.world = replace(node.world, limits=limits, trial=dies)
     await node.turn()
     assert seen == [data]
-    assert [one.reason for one in node.store.kept_list()] == ["POISON"]
-    assert node.store.blob(hashlib.sha256(data).hexdigest()) == data
+    assert [one.reason for one in node.store.incoming.kept_list()] == ["POISON"]
+    assert node.store.contents.read(hashlib.sha256(data).hexdigest()) == data
     assert groups(node) == 0

@@ -52,8 +52,8 @@ async def sent(theatre: Theatre, *contents: bytes) -> str:
 )
 async def test_what_is_signed_by_both_arrives(theatre: Theatre, contents: tuple[bytes]) -> None:
     ref = await sent(theatre, *contents)
-    assert len(theatre.nodes["H01"].store.arrivals()) == 1
-    (delivery,) = theatre.nodes["H05"].store.document(ref).deliveries
+    assert len(theatre.nodes["H01"].store.incoming.arrivals()) == 1
+    (delivery,) = theatre.nodes["H05"].store.outgoing.document(ref).deliveries
     assert (delivery.state, delivery.code) == (State.ACKNOWLEDGED, "01")
 
 
@@ -73,10 +73,10 @@ async def test_what_is_not_is_refused_and_the_sender_learns_why(
 ) -> None:
     ref = await sent(theatre, *contents)
     node = theatre.nodes["H01"]
-    assert node.store.arrivals() == []
-    (kept,) = node.store.kept_list()
+    assert node.store.incoming.arrivals() == []
+    (kept,) = node.store.incoming.kept_list()
     assert (kept.reason, why in kept.detail) == ("PDF_SIGNATURES", True), kept.detail
-    (delivery,) = theatre.nodes["H05"].store.document(ref).deliveries
+    (delivery,) = theatre.nodes["H05"].store.outgoing.document(ref).deliveries
     assert delivery.code == "02"
     assert delivery.history[-1].note.startswith("PDF_SIGNATURES: ")
 
@@ -91,4 +91,4 @@ async def test_without_the_rule_it_arrives(theatre: Theatre) -> None:
     node = theatre.nodes["H01"]
     node.world = replace(node.world, pdfs=None)
     await sent(theatre, plain())
-    assert len(node.store.arrivals()) == 1
+    assert len(node.store.incoming.arrivals()) == 1

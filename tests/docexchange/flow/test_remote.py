@@ -64,7 +64,7 @@ async def submit(
 
 def answer(node: Node, ref: str) -> bytes:
     """What the leader's phone returns."""
-    request = remote.request_of(node.store.pending(ref), node.world)
+    request = remote.request_of(node.store.signings.find(ref), node.world)
     return LEADER.sign(request.to_sign)
 
 
@@ -80,16 +80,16 @@ async def test_a_document_waits_is_signed_and_arrives(theatre: Theatre, node: No
     signed = await complete(theatre, node, "98/QĐ-UBND", answer(node, taken.tracking_id))
     assert (signed.tracking_id, signed.duplicate) == (taken.tracking_id, False)
     await theatre.settle()
-    line = node.store.document(taken.tracking_id).deliveries[0]
+    line = node.store.outgoing.document(taken.tracking_id).deliveries[0]
     assert (line.state, line.code) == (State.ACKNOWLEDGED, "01")
-    assert [one.number for one in theatre.nodes["H01"].store.arrivals()] == ["98"]
+    assert [one.number for one in theatre.nodes["H01"].store.incoming.arrivals()] == ["98"]
 
 
 async def test_the_lifetime_begins_with_the_signature(theatre: Theatre, node: Node) -> None:
     taken = await submit(theatre, node)
     theatre.clock.advance(40 * HOURS)
     await complete(theatre, node, taken.tracking_id, answer(node, taken.tracking_id))
-    line = node.store.document(taken.tracking_id).deliveries[0]
+    line = node.store.outgoing.document(taken.tracking_id).deliveries[0]
     assert line.lifetime_ends == theatre.clock.now() + theatre.schedule.lifetime
 
 
@@ -102,9 +102,9 @@ async def test_a_recalling_document_signed_elsewhere_freezes_what_it_recalls(
     business = Business(type="1", document_id=old.document_id, reason="Ban hành nhầm")
     made = replace(document(99, ("H01",)), trace=TraceHeaderList(business=business))
     taken = await submit(theatre, node, made)
-    assert node.store.document(old.tracking_id).deliveries[0].recall == ""
+    assert node.store.outgoing.document(old.tracking_id).deliveries[0].recall == ""
     await complete(theatre, node, taken.tracking_id, answer(node, taken.tracking_id))
-    view = node.store.document(old.tracking_id)
+    view = node.store.outgoing.document(old.tracking_id)
     assert view.deliveries[0].recall == Recall.CANCELLED  # it had not left yet
     assert [(one.business, one.by_this) for one in view.changes] == [(1, False)]
     await theatre.settle()
@@ -113,12 +113,12 @@ async def test_a_recalling_document_signed_elsewhere_freezes_what_it_recalls(
 
 async def test_a_wrong_signature_leaves_it_waiting(theatre: Theatre, node: Node) -> None:
     ref = (await submit(theatre, node)).tracking_id
-    request = remote.request_of(node.store.pending(ref), node.world)
+    request = remote.request_of(node.store.signings.find(ref), node.world)
     wrong = P256.signer("H05").sign(request.to_sign)  # the organ's other key
     with pytest.raises(SignatureRefused) as refused:
         await complete(theatre, node, ref, wrong)
     assert refused.value.reason == "OTHER_KEY"
-    view = node.store.pending(ref)
+    view = node.store.signings.find(ref)
     assert (view.state, view.refusals) == (SigningState.WAITING, 1)
     await theatre.settle()
     assert theatre.axis.published == 0
@@ -131,10 +131,10 @@ async def test_a_late_one_finds_it_expired(theatre: Theatre, node: Node) -> None
     theatre.clock.advance(48 * HOURS)
     with pytest.raises(RequestExpired):  # before the keeper came by
         await complete(theatre, node, ref, value)
-    assert node.store.pending(ref).state is SigningState.EXPIRED
+    assert node.store.signings.find(ref).state is SigningState.EXPIRED
     with pytest.raises(RequestExpired):
         await complete(theatre, node, ref, value)
-    events = [json.loads(line.line)["event"] for line in node.store.journal_of(ref)]
+    events = [json.loads(line.line)["event"] for line in node.store.journal.of(ref)]
     assert events == [
         *("signature_awaited", "signature_expired", "signature_refused", "signature_refused")
     ]
@@ -150,7 +150,7 @@ async def test_the_keeper_expires_it_and_the_mailroom_is_told_once(
     for _ in range(2):
         await keeper.keep(world=node.world, now=theatre.clock.now())
     (event,) = [
-        json.loads(row.message.body or b"") for row in node.store.mailroom_due("mr-H05", 0, 9)
+        json.loads(row.message.body or b"") for row in node.store.mailrooms.due("mr-H05", 0, 9)
     ]
     assert event["type"] == "vn.docexchange.document.signature.v1"
     assert (event["data"]["previous"], event["data"]["signature"]) == ("waiting", "expired")
@@ -172,7 +172,7 @@ async def test_taken_back_it_can_be_submitted_again_and_changed(
 ) -> None:
     first = await submit(theatre, node)
     value = answer(node, first.tracking_id)
-    await node.store.cancel_signing(first.tracking_id, "Sai", theatre.clock.now())
+    await node.store.signings.cancel(first.tracking_id, "Sai", theatre.clock.now())
     with pytest.raises(Conflict, match="taken back"):
         await complete(theatre, node, first.tracking_id, value)
     second = await submit(theatre, node, document(98, ("H01",), text=" (sửa)"))
@@ -218,7 +218,7 @@ async def test_a_key_that_receivers_would_not_believe_is_refused_at_once(
         await submit(theatre, node, key=load_remote_key(chain))
     assert refused.value.code == "E-AUT-002"
     assert why in refused.value.detail
-    assert node.store.pending_list() == []
+    assert node.store.signings.waiting() == []
 
 
 async def test_the_signature_counts_for_the_size(theatre: Theatre, node: Node) -> None:
@@ -239,7 +239,7 @@ async def test_a_mailroom_is_told_that_its_document_waits(theatre: Theatre, node
     replies = []
     for _ in range(2):
         await mailroom.take(message, COUNTER, world=node.world, now=theatre.clock.now())
-        rows = node.store.mailroom_due("mr-H05", 0, 9)
+        rows = node.store.mailrooms.due("mr-H05", 0, 9)
         replies.append(json.loads(rows[-1].message.body or b""))
     first, again = replies
     assert (first["status"], first["waiting_for_signature"]) == ("accepted", True)
@@ -248,5 +248,5 @@ async def test_a_mailroom_is_told_that_its_document_waits(theatre: Theatre, node
     ref = first["tracking_id"]
     await complete(theatre, node, ref, answer(node, ref))
     await mailroom.take(message, COUNTER, world=node.world, now=theatre.clock.now())
-    last = json.loads(node.store.mailroom_due("mr-H05", 0, 9)[-1].message.body or b"")
+    last = json.loads(node.store.mailrooms.due("mr-H05", 0, 9)[-1].message.body or b"")
     assert (last["tracking_id"], last["waiting_for_signature"]) == (ref, False)

@@ -93,8 +93,8 @@ async def test_refused_at_the_door(
     assert refused.value.code == "E-SEC-001"
     assert "QĐ 28/2018/QĐ-TTg" in refused.value.title
     assert WORD not in str(refused.value) + str(logged)
-    assert theatre.nodes["H05"].store.documents() == []
-    assert theatre.nodes["H05"].store.last_journal_time() is None
+    assert theatre.nodes["H05"].store.outgoing.documents() == []
+    assert theatre.nodes["H05"].store.journal.last_time() is None
     assert traces(tmp_path, "H05") == set()
 
 
@@ -147,8 +147,8 @@ async def test_of_an_incoming_one_only_digest_signer_and_report_are_kept(
     node.mailroom = True
     data = sign_raw(made)
     assert await receive(theatre, data) == "quarantined"
-    kept = node.store.kept("1")
-    report = json.loads(node.store.kept("1").report)
+    kept = node.store.incoming.kept("1")
+    report = json.loads(node.store.incoming.kept("1").report)
     assert (kept.reason, kept.size, kept.from_organ) == ("SECRET", len(data), "H05")
     assert kept.sha256 == verify(data, trust=P256.trust, at=AT).sha256
     assert report["signer"]["organ_id"] == "H05"
@@ -157,8 +157,8 @@ async def test_of_an_incoming_one_only_digest_signer_and_report_are_kept(
     ]
     assert [line["event"] for line in logged] == ["quarantined"]
     assert WORD not in str(logged)
-    assert node.store.arrivals() == []
-    assert node.store.mailroom_due("mr-H01", 0, 100) == []
+    assert node.store.incoming.arrivals() == []
+    assert node.store.mailrooms.due("mr-H01", 0, 100) == []
     assert traces(tmp_path, "H01") == set()
 
 
@@ -169,7 +169,7 @@ async def test_its_sender_gets_a_signed_02_with_the_reason(
     await receive(theatre, data)
     (queued,) = due(node.store, Lane.RECEIPTS, theatre.clock.now())
     report = verify(
-        node.store.blob(queued.sha256),
+        node.store.contents.read(queued.sha256),
         trust=P256.trust,
         at=theatre.clock.now(),
         directory=theatre.directory,
@@ -178,11 +178,11 @@ async def test_its_sender_gets_a_signed_02_with_the_reason(
     assert isinstance(answer, Status)
     assert answer.status_code == StatusCode.REJECTED
     assert answer.response_for.organ_id == "H05"
-    assert report.received_sha256 == node.store.kept("1").sha256
+    assert report.received_sha256 == node.store.incoming.kept("1").sha256
     assert (answer.description or "").startswith("SECRET: ")
     assert WORD not in (answer.description or "")
     await receive(theatre, data)  # a copy is counted, not answered again
-    assert node.store.kept("1").copies == 2
+    assert node.store.incoming.kept("1").copies == 2
     assert len(due(node.store, Lane.RECEIPTS, theatre.clock.now())) == 1
     assert traces(tmp_path, "H01") == set()
 
@@ -196,8 +196,8 @@ async def test_nor_is_one_kept_whose_signature_proves_nothing(
     for data in (unsigned, tampered, ahead):
         assert await receive(theatre, data) == "quarantined"
     store = theatre.nodes["H01"].store
-    assert store.kept_list(held=True) == []
-    assert len(store.kept_list()) == 3
+    assert store.incoming.kept_list(held=True) == []
+    assert len(store.incoming.kept_list()) == 3
     assert due(store, Lane.RECEIPTS, theatre.clock.now()) == []
     assert traces(tmp_path, "H01") == set()
 
@@ -206,7 +206,7 @@ async def test_nor_one_that_was_routed_to_the_wrong_node(theatre: Theatre, tmp_p
     theatre.axis.serves = {**theatre.axis.serves, "H13": "H01"}
     assert await receive(theatre, sign_raw(SECRET), organ="H13") == "quarantined"
     store = theatre.nodes["H01"].store
-    assert [view.reason for view in store.kept_list()] == ["NOT_FOR_US"]
+    assert [view.reason for view in store.incoming.kept_list()] == ["NOT_FOR_US"]
     assert due(store, Lane.RECEIPTS, theatre.clock.now()) == []
     assert traces(tmp_path, "H01") == set()
     assert await receive(theatre, sign_raw(ORDINARY), organ="H13") == "quarantined"

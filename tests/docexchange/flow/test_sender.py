@@ -53,7 +53,7 @@ async def submit(
         )
         for number in range(count)
     ]
-    await asyncio.gather(*(theatre.nodes["H05"].store.submit(each) for each in made))
+    await asyncio.gather(*(theatre.nodes["H05"].store.outgoing.submit(each) for each in made))
 
 
 async def pump(theatre: Theatre, rounds: int = 1) -> Counter[str]:
@@ -88,12 +88,12 @@ async def test_new_and_repeated_ones_take_turns(theatre: Theatre, node: Node) ->
     await submit(theatre, "H01", 60, prefix="old")
     store, now = node.store, theatre.clock.now()
     for each in due(store, now=now):
-        await store.record(each.delivery_id, Event.PUBLISH_DEFERRED, now, next_try=now)
+        await store.outgoing.record(each.delivery_id, Event.PUBLISH_DEFERRED, now, next_try=now)
     await submit(theatre, "H01", 60, prefix="new")
     await pump(theatre, 10)
     left = Counter(
         view.tracking_id.partition("-")[0]
-        for view in store.documents(limit=200)
+        for view in store.outgoing.documents(limit=200)
         if view.deliveries[0].state is State.SENT
     )
     assert abs(left["old"] - left["new"]) <= 4
@@ -116,21 +116,23 @@ async def test_a_full_queue_is_tried_five_times_and_then_probed(
     tried = await pump(theatre, 30)
     assert tried["H01"] == 60
     assert 5 <= tried["H13"] <= 8
-    [pause] = node.store.pauses()
+    [pause] = node.store.outgoing.pauses()
     assert (pause.lane, pause.organ) == ("normal", "H13")
     for _ in range(20):
         theatre.clock.advance(MINUTE)
         tried += await pump(theatre, 3)
     assert tried["H13"] <= 8 + 5  # after 1, 3, 7, 15 min, with jitter
-    assert sum(view.deliveries[0].attempts for view in node.store.documents(limit=400)) <= 13
+    assert (
+        sum(view.deliveries[0].attempts for view in node.store.outgoing.documents(limit=400)) <= 13
+    )
     theatre.axis.full.clear()
     theatre.clock.advance(HOUR)
     assert (await pump(theatre))["H13"] == 1  # the probe
-    assert node.store.pauses() == []
+    assert node.store.outgoing.pauses() == []
     for _ in range(30):
         theatre.clock.advance(SECOND)
         await pump(theatre, 60)
-    assert all(view.deliveries[0].copies for view in node.store.documents(limit=400))
+    assert all(view.deliveries[0].copies for view in node.store.outgoing.documents(limit=400))
 
 
 async def test_other_lanes_of_a_full_queue_go_on(theatre: Theatre) -> None:
@@ -164,7 +166,7 @@ async def test_one_that_never_answers_gets_its_copies_one_by_one(
     await submit(theatre, "H13", 40)
     await pump(theatre, 30)
     theatre.clock.advance(10 * MINUTE)
-    await node.store.sweep(theatre.clock.now())
+    await node.store.outgoing.sweep(theatre.clock.now())
     tried = await pump(theatre, 30)
     assert tried["H13"] <= 8
     await submit(theatre, "H13", 10, prefix="new")
@@ -188,10 +190,10 @@ async def test_statuses_are_not_held_back_for_want_of_answers(theatre: Theatre, 
     for number in range(12):
         made = status(f"S{number}", "02", recipients=("H13",), submitted_at=theatre.clock.now())
         assert made.kind is Kind.STATUS
-        await node.store.submit(made)
+        await node.store.outgoing.submit(made)
     await pump(theatre, 10)
     now = theatre.clock.now()
-    raw = node.store._writer._connection._raw
+    raw = node.store._access.writer._connection._raw
     raw.execute("UPDATE deliveries SET state = 'queued', next_try = 0")
     raw.commit()
     assert due(node.store, Lane.RECEIPTS, now)
@@ -208,7 +210,7 @@ async def test_while_the_axis_is_away_only_probes_are_tried(theatre: Theatre, no
         tried += await pump(theatre, 3)
         theatre.clock.advance(10 * SECOND)
     assert sum(tried.values()) <= 8 + 30 * 3
-    [pause] = node.store.pauses()
+    [pause] = node.store.outgoing.pauses()
     assert (pause.lane, pause.organ, pause.probes > 10) == ("", "", True)
 
 
@@ -235,12 +237,12 @@ async def test_after_an_outage_each_destination_gets_a_ramp(theatre: Theatre, no
     assert all(
         late <= 2 * (sum(left[: index + 2]) + 2) for index, late in enumerate(left[2:])
     )  # never more at once than twice what had left before
-    assert node.store.pauses() == []
+    assert node.store.outgoing.pauses() == []
 
 
 async def test_a_pause_outlives_the_process(theatre: Theatre, node: Node) -> None:
     now = theatre.clock.now()
-    await node.store.pause(Pause("normal", "H13", now, now + MINUTE, 2, "full"), now)
+    await node.store.outgoing.pause(Pause("normal", "H13", now, now + MINUTE, 2, "full"), now)
     node.restart()
     await submit(theatre, "H13", 5)
     assert await pump(theatre, 3) == Counter()
@@ -256,7 +258,7 @@ async def test_more_destinations_than_one_visit_looks_at(
     theatre.axis.serves = {**theatre.axis.serves, **dict.fromkeys(organs, "H01")}
     theatre.axis.full.update(organs[:20])
     now = theatre.clock.now()
-    await node.store.submit(document(recipients=organs, submitted_at=now))
+    await node.store.outgoing.submit(document(recipients=organs, submitted_at=now))
     node.sender = Sender(node.world, theatre.axis.broker("H05"), theatre.clock, window=8)
     theatre.axis.tried.clear()
     for _ in range(40):
@@ -279,7 +281,7 @@ async def test_of_large_bodies_one_destination_holds_three(theatre: Theatre, nod
                 recipients=(organ,),
                 submitted_at=now,
             )
-            await store.submit(made)
+            await store.outgoing.submit(made)
     theatre.axis.hung.add("H13")
     theatre.axis.tried.clear()
     for _ in range(400):

@@ -67,10 +67,10 @@ async def exchanged(theatre: Theatre, count: int) -> list[str]:
 def proven(theatre: Theatre, node: str, sha256: str) -> datetime | None:
     """Of a stored envelope, years after everybody's certificate has expired."""
     store = theatre.nodes[node].store
-    found = store.stamp_of(sha256)
+    found = store.stamps.of(sha256)
     assert found is not None
     late = END + timedelta(days=900)
-    data = store.blob(sha256)
+    data = store.contents.read(sha256)
     report = verify(data, trust=P256.trust, at=late, timestamp=found.to_bytes())
     assert report.indication is Indication.PASSED, report.text("en")
     return report.proven_at
@@ -84,15 +84,15 @@ async def test_everything_is_stamped_under_one_token(theatre: Theatre) -> None:
     assert authority.asked == 1
     store = theatre.nodes["H05"].store
     for ref in sent:
-        document = store.document(ref)
-        digests = [document.sha256, *(digest for _, _, digest in store.receipts_of(ref))]
+        document = store.outgoing.document(ref)
+        digests = [document.sha256, *(digest for _, _, digest in store.receipts.of(ref))]
         assert len(digests) == 2
         for digest in digests:
             assert proven(theatre, "H05", digest) == theatre.clock.now()
     assert await round_of(stamper(authority), theatre, "H01") == 10
-    arrival = theatre.nodes["H01"].store.arrivals(1)[0]
+    arrival = theatre.nodes["H01"].store.incoming.arrivals(1)[0]
     assert proven(theatre, "H01", arrival.sha256) is not None
-    assert (authority.asked, store.stamp_backlog().waiting) == (2, 0)
+    assert (authority.asked, store.stamps.backlog().waiting) == (2, 0)
     assert await round_of(stamper(authority), theatre) == 0
     assert authority.asked == 2
 
@@ -102,7 +102,9 @@ async def test_a_few_get_a_token_each(theatre: Theatre) -> None:
     await theatre.send(1, ("H01",))
     authority = Fake(theatre)
     assert await round_of(stamper(authority), theatre) == 1
-    found = theatre.nodes["H05"].store.stamp_of(theatre.nodes["H05"].store.documents(1)[0].sha256)
+    found = theatre.nodes["H05"].store.stamps.of(
+        theatre.nodes["H05"].store.outgoing.documents(1)[0].sha256
+    )
     assert found is not None
     assert found.alone
 
@@ -111,7 +113,7 @@ async def test_the_journal_says_what_was_stamped_once_for_all_of_it(theatre: The
     await exchanged(theatre, 3)
     await round_of(stamper(Fake(theatre)), theatre)
     lines: list[str] = []
-    theatre.nodes["H05"].store.follow_journal(Follower(), lambda one: lines.append(one.line))
+    theatre.nodes["H05"].store.journal.follow(Follower(), lambda one: lines.append(one.line))
     said = [one for one in lines if '"event":"stamped"' in one]
     assert ['"envelopes":6' in one for one in said] == [True]
 
@@ -129,17 +131,19 @@ async def test_an_outage_stops_nothing_and_the_backlog_drains_in_order(theatre: 
             await round_of(one, theatre)
         theatre.clock.advance(timedelta(days=1))
     store = theatre.nodes["H05"].store
-    assert all(store.document(ref).deliveries[0].state is State.ACKNOWLEDGED for ref in sent)
-    backlog = store.stamp_backlog()
+    assert all(
+        store.outgoing.document(ref).deliveries[0].state is State.ACKNOWLEDGED for ref in sent
+    )
+    backlog = store.stamps.backlog()
     assert (backlog.waiting, backlog.stamped, backlog.last) == (12, 0, None)
-    assert backlog.oldest == store.document(sent[0]).submitted_at
+    assert backlog.oldest == store.outgoing.document(sent[0]).submitted_at
     authority.broken = None
     done = []
     while await round_of(one, theatre):
-        done.append([ref for ref in sent if store.stamp_of(store.document(ref).sha256)])
+        done.append([ref for ref in sent if store.stamps.of(store.outgoing.document(ref).sha256)])
         theatre.clock.advance(MINUTE)
     assert done == [sent[:2], sent[:4], sent]
-    assert store.stamp_backlog().waiting == 0
+    assert store.stamps.backlog().waiting == 0
 
 
 async def test_the_next_authority_is_asked_when_one_fails(theatre: Theatre) -> None:
@@ -179,7 +183,7 @@ async def test_no_bad_token_is_ever_kept(
     settings = {"policies": (POLICY,)}
     with pytest.raises(Deferred, match=why):
         await round_of(stamper(bad, **settings), theatre)
-    assert (store.stamp_backlog().stamped, store.stamp_backlog().waiting) == (0, 1)
+    assert (store.stamps.backlog().stamped, store.stamps.backlog().waiting) == (0, 1)
     assert await round_of(stamper(bad, good, **settings), theatre) == 1
 
 
@@ -210,7 +214,7 @@ async def test_a_crash_loses_no_more_than_a_token(theatre: Theatre, point: str) 
     node.restart()
     again = await round_of(stamper(authority), theatre)
     assert again == (6 if point.startswith("before") else 0)
-    backlog = node.store.stamp_backlog()
+    backlog = node.store.stamps.backlog()
     assert (backlog.waiting, backlog.stamped) == (0, 6)
 
 
@@ -220,7 +224,7 @@ async def test_a_document_to_an_organ_of_the_same_node_has_one_stamp(
     await theatre.send(1, ("H05",))
     await theatre.settle()
     assert await round_of(stamper(Fake(theatre)), theatre) == 4
-    backlog = theatre.nodes["H05"].store.stamp_backlog()
+    backlog = theatre.nodes["H05"].store.stamps.backlog()
     assert (backlog.waiting, backlog.stamped) == (0, 2)
 
 
@@ -246,7 +250,7 @@ async def test_what_waits_costs_no_scan(theatre: Theatre) -> None:
 
     store = theatre.nodes["H05"].store
     for query in (*stamping._WAITING.values(), *stamping._OLDEST.values()):
-        plan = store._reader._raw.execute(
+        plan = store._access.reader._raw.execute(
             f"EXPLAIN QUERY PLAN {query.sql}", {**query.constants, "last": 0, "most": 1}
         ).fetchall()
         assert not [row[3] for row in plan if row[3].startswith("SCAN")]

@@ -8,14 +8,15 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
 
 from docexchange.core.errors import SubmissionRefused
+from docexchange.core.memory import Store
 from docexchange.core.policy import Limits
-from docexchange.core.ports import Store
 from docexchange.flow import mailroom, submission, uploads
 from docexchange.flow.forms import LIST_MAX
 from envelopes import edxml
@@ -95,17 +96,17 @@ def in_parts(parts: list[bytes], **changes: object) -> dict[str, Any]:
 async def bring(theatre: Theatre, *parts: Message) -> list[Any]:
     """Bring parts; the problems that they were answered with."""
     node = theatre.nodes["H05"]
-    before = len(node.store.mailroom_due("mr-H05", 0, 100))
+    before = len(node.store.mailrooms.due("mr-H05", 0, 100))
     counter = mailroom.Counter("mr-H05", frozenset({"H05"}))
     for one in parts:
         await mailroom.take(one, counter, world=node.world, now=theatre.clock.now())
         assert one.acked
-    rows = node.store.mailroom_due("mr-H05", 0, 100)[before:]
+    rows = node.store.mailrooms.due("mr-H05", 0, 100)[before:]
     return [json.loads(row.message.body or b"") for row in rows]
 
 
 def sent(node: Node, ref: str) -> Document:
-    document, _ = edxml.read(node.store.blob(node.store.document(ref).sha256))
+    document, _ = edxml.read(node.store.contents.read(node.store.outgoing.document(ref).sha256))
     assert isinstance(document, Document)
     return document
 
@@ -135,7 +136,7 @@ async def test_a_document_as_json(theatre: Theatre, node: Node) -> None:
 async def test_it_arrives_like_any_other(theatre: Theatre, node: Node) -> None:
     await take(theatre, message(letter()))
     await theatre.settle()
-    arrival = theatre.nodes["H01"].store.arrivals()[0]
+    arrival = theatre.nodes["H01"].store.incoming.arrivals()[0]
     assert (arrival.number, arrival.code) == ("98", "01")
 
 
@@ -180,7 +181,7 @@ async def test_a_fault_is_told_with_its_place(
     reply = await take(theatre, message(letter(**changes)))
     assert reply["code"] == "E-FMT-008"
     assert pointer in [error["pointer"] for error in reply["errors"]]
-    assert node.store.documents() == []
+    assert node.store.outgoing.documents() == []
 
 
 async def test_every_fault_is_told_at_once(theatre: Theatre, node: Node) -> None:
@@ -279,7 +280,7 @@ async def test_a_bad_gzip(theatre: Theatre, node: Node, body: bytes, code: str) 
     asked = message({}, content_encoding="gzip")
     asked.body = body
     assert (await take(theatre, asked))["code"] == code
-    assert node.store.documents() == []
+    assert node.store.outgoing.documents() == []
 
 
 @pytest.mark.parametrize("name", ["attachments", "organs_to", "to_places"])
@@ -305,7 +306,7 @@ async def test_an_attachment_in_parts(theatre: Theatre, node: Node) -> None:
     reply = await take(theatre, message(in_parts(parts)))
     assert reply["status"] == "accepted"
     assert sent(node, reply["tracking_id"]).attachments[0].content == b"".join(parts)
-    assert node.store.uploads("mr-H05", [sha(one) for one in parts]) == {}
+    assert node.store.mailrooms.uploads("mr-H05", [sha(one) for one in parts]) == {}
 
 
 async def test_asked_again_when_its_parts_are_gone(theatre: Theatre, node: Node) -> None:
@@ -378,7 +379,7 @@ async def test_a_refused_document_keeps_its_parts(theatre: Theatre, node: Node) 
 )
 async def test_a_bad_part(theatre: Theatre, node: Node, brought: Message, code: str) -> None:
     assert [problem["code"] for problem in await bring(theatre, brought)] == [code]
-    assert node.store.uploads("mr-H05", [sha(brought.body)]) == {}
+    assert node.store.mailrooms.uploads("mr-H05", [sha(brought.body)]) == {}
 
 
 async def test_a_part_over_the_quota(theatre: Theatre, node: Node) -> None:
@@ -388,7 +389,7 @@ async def test_a_part_over_the_quota(theatre: Theatre, node: Node) -> None:
 
 
 async def test_another_mailrooms_parts_are_not_here(theatre: Theatre, node: Node) -> None:
-    await node.store.keep_upload("mr-other", sha(PDF), PDF, theatre.clock.now(), 10_000)
+    await node.store.mailrooms.keep_upload("mr-other", sha(PDF), PDF, theatre.clock.now(), 10_000)
     assert (await take(theatre, message(in_parts([PDF]))))["code"] == "E-PRT-001"
 
 
@@ -403,7 +404,7 @@ async def test_a_document_waits_for_parts_that_came_before_it(theatre: Theatre, 
     await asyncio.gather(
         *(mailroom.take(one, counter, world=node.world, now=now) for one in messages)
     )
-    (row,) = node.store.mailroom_due("mr-H05", 0, 10)
+    (row,) = node.store.mailrooms.due("mr-H05", 0, 10)
     assert row.message.type == "document.accepted.v1"
 
 
@@ -440,10 +441,12 @@ async def test_parts_that_make_a_large_document_stay_in_the_store(
         ("qd98.pdf", b"".join(LARGE)),
         ("b.txt", b"b"),
     ]
-    view = small.store.document(reply["tracking_id"])
-    report = verify(small.store.blob(view.sha256), trust=P256.trust, at=theatre.clock.now())
+    view = small.store.outgoing.document(reply["tracking_id"])
+    report = verify(
+        small.store.contents.read(view.sha256), trust=P256.trust, at=theatre.clock.now()
+    )
     assert report.indication is Indication.PASSED
-    assert small.store.uploads("mr-H05", [sha(one) for one in LARGE]) == {}
+    assert small.store.mailrooms.uploads("mr-H05", [sha(one) for one in LARGE]) == {}
     again = await take(theatre, message(asked))
     assert (again["duplicate"], again["tracking_id"]) == (True, reply["tracking_id"])
 
@@ -455,9 +458,9 @@ async def test_a_large_document_of_a_mailroom_arrives_at_another(
     reply = await take(theatre, message(in_parts(LARGE)))
     await theatre.settle(turns=8)
     receiver = theatre.nodes["H01"]
-    [arrival] = receiver.store.arrivals()
-    assert arrival.sha256 == small.store.document(reply["tracking_id"]).sha256
-    document, _ = edxml.read(receiver.store.blob(arrival.sha256))
+    [arrival] = receiver.store.incoming.arrivals()
+    assert arrival.sha256 == small.store.outgoing.document(reply["tracking_id"]).sha256
+    document, _ = edxml.read(receiver.store.contents.read(arrival.sha256))
     assert isinstance(document, Document)
     assert document.attachments[0].content == b"".join(LARGE)
 
@@ -492,10 +495,11 @@ async def test_a_large_document_is_not_signed_elsewhere(theatre: Theatre, small:
 
 def test_parts_read_as_one_file(node: Node) -> None:
     class Blobs:
-        def blob(self, digest: str) -> bytes:
+        def read(self, digest: str) -> bytes:
             return {"a": b"", "b": b"12345", "c": b"6"}[digest]
 
-    with uploads.joined(["a", "b", "a", "c"], cast("Store", Blobs())) as file:
+    store = cast("Store", SimpleNamespace(contents=Blobs()))
+    with uploads.joined(["a", "b", "a", "c"], store) as file:
         assert file.read(2) == b"12"
         assert file.read() == b"3456"
         assert (file.read(), file.tell()) == (b"", 6)
@@ -525,11 +529,11 @@ async def test_a_submission_that_replaces_names_older_documents(
     node: Node, theatre: Theatre
 ) -> None:
     old = await theatre.send(7, ("H01",))
-    name = node.store.document(old).document_id
+    name = node.store.outgoing.document(old).document_id
     asked = letter(replaces=[old], reason="Sai phụ lục")
     reply = await take(theatre, message(asked))
     assert reply["status"] == "accepted"
-    (change,) = node.store.document(reply["tracking_id"]).changes
+    (change,) = node.store.outgoing.document(reply["tracking_id"]).changes
     assert (change.business, change.tracking_id, change.document_id) == (3, old, name)
     refused = await take(theatre, message(letter(updates="7/CV"), "m-2"))
     assert (refused["code"], refused["errors"][0]["pointer"]) == ("E-REF-001", "/updates")

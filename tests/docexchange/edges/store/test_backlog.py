@@ -33,7 +33,7 @@ class Steps:
 
     def __init__(self, store: SqlStore) -> None:
         self.count = 0
-        for connection in (store._writer._connection, store._reader):
+        for connection in (store._access.writer._connection, store._access.reader):
             connection._raw.set_progress_handler(self._step, 1)
 
     def _step(self) -> int:
@@ -92,63 +92,71 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Path], SqlStore]]:
 
 def first(store: SqlStore) -> Due:
     """What the sender takes next."""
-    head = store.heads(Lane.NORMAL, Turn.FRESH, "", 10)[0]
-    return store.due(Lane.NORMAL, Turn.FRESH, head.organ, NOW, frozenset(), 1)[0]
+    head = store.outgoing.heads(Lane.NORMAL, Turn.FRESH, "", 10)[0]
+    return store.outgoing.due(Lane.NORMAL, Turn.FRESH, head.organ, NOW, frozenset(), 1)[0]
 
 
 async def send(store: SqlStore) -> object:
     delivery = first(store)
     later = NOW + timedelta(minutes=5)
-    store.blob(delivery.sha256)
-    return await store.record(delivery.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=later)
+    store.contents.read(delivery.sha256)
+    return await store.outgoing.record(
+        delivery.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=later
+    )
 
 
 async def defer(store: SqlStore) -> object:
     delivery = first(store)
     later = NOW + timedelta(seconds=15)
-    return await store.record(delivery.delivery_id, Event.PUBLISH_DEFERRED, NOW, next_try=later)
+    return await store.outgoing.record(
+        delivery.delivery_id, Event.PUBLISH_DEFERRED, NOW, next_try=later
+    )
 
 
 async def submit(store: SqlStore) -> object:
-    return await store.submit(document("new", submitted_at=NOW + timedelta(seconds=1)))
+    return await store.outgoing.submit(document("new", submitted_at=NOW + timedelta(seconds=1)))
 
 
 async def acknowledge(store: SqlStore) -> object:
-    return await store.apply_receipt(receipt(document("P000000100")))
+    return await store.receipts.apply(receipt(document("P000000100")))
 
 
 async def accept(store: SqlStore) -> object:
     new = arrival("new", document_id="H01,2026/11/23,new")
-    return await store.accept(new, status("snew", "01", "new"))
+    return await store.incoming.accept(new, status("snew", "01", "new"))
 
 
 async def again(store: SqlStore) -> object:
-    known = store.find_arrival("H05", arrival("A000000100").sha256)
-    return await store.answer_again(known or "", NOW)
+    known = store.incoming.find("H05", arrival("A000000100").sha256)
+    return await store.incoming.answer_again(known or "", NOW)
 
 
 async def hand_over(store: SqlStore) -> object:
-    rows = store.mailroom_due("mr-H05", 0, 1)
-    return await store.mailroom_sent([row.row_id for row in rows], NOW)
+    rows = store.mailrooms.due("mr-H05", 0, 1)
+    return await store.mailrooms.sent([row.row_id for row in rows], NOW)
 
 
 async def keep(store: SqlStore) -> object:
-    list(store.held_due(NOW, 50))
-    await store.expire_signings(NOW)
-    await store.match_parked(NOW)
-    return await store.sweep(NOW)
+    list(store.incoming.held_due(NOW, 50))
+    await store.signings.expire(NOW)
+    await store.receipts.match_parked(NOW)
+    return await store.outgoing.sweep(NOW)
 
 
 async def tidy(store: SqlStore) -> object:
-    return await store.sweep_orphans(NOW)
+    return await store.contents.sweep_orphans(NOW)
 
 
 async def look(store: SqlStore) -> object:
-    return store.open_work(), store.last_journal_time()
+    return store.outgoing.open_work(), store.journal.last_time()
 
 
 async def show(store: SqlStore) -> object:
-    return store.document("P000000100"), store.documents(50), store.arrivals(50)
+    return (
+        store.outgoing.document("P000000100"),
+        store.outgoing.documents(50),
+        store.incoming.arrivals(50),
+    )
 
 
 ALL: list[Work] = [
@@ -200,7 +208,9 @@ async def test_the_count_finds_a_scan(
     """The test could fail: looking at every row is seen."""
 
     async def scan(store: SqlStore) -> object:
-        return store._reader._raw.execute("SELECT count(*) FROM journal WHERE at > 0").fetchall()
+        return store._access.reader._raw.execute(
+            "SELECT count(*) FROM journal WHERE at > 0"
+        ).fetchall()
 
     few = await steps(opened(pending[FEW]), scan)
     many = await steps(opened(pending[MANY]), scan)

@@ -31,12 +31,12 @@ class Killed(Exception):
 async def store(tmp_path: Path) -> Path:
     """A store with a queued, a sent and a large document."""
     with open_store(tmp_path) as opened:
-        await opened.submit(document())
-        await opened.submit(document("D2"))
+        await opened.outgoing.submit(document())
+        await opened.outgoing.submit(document("D2"))
         large = document("D3", data=b"x" * 3_000_000)
-        await opened.submit(large)
-        due = opened.document("D2").deliveries[0].delivery_id
-        await opened.record(due, Event.PUBLISH_CONFIRMED, AT, next_try=AT + DAY)
+        await opened.outgoing.submit(large)
+        due = opened.outgoing.document("D2").deliveries[0].delivery_id
+        await opened.outgoing.record(due, Event.PUBLISH_CONFIRMED, AT, next_try=AT + DAY)
     return tmp_path / "store.db"
 
 
@@ -66,9 +66,9 @@ def beginning_with(folder: Path, name: str) -> list[Path]:
 
 async def test_a_backup_of_a_store_in_use_is_a_snapshot(tmp_path: Path) -> None:
     with open_store(tmp_path) as opened:
-        await opened.submit(document())
+        await opened.outgoing.submit(document())
         copy = made(tmp_path / "store.db")
-        await opened.submit(document("D2"))
+        await opened.outgoing.submit(document("D2"))
     manifest = backup.read_manifest(copy)
     assert (manifest.node, manifest.rows["submissions"], manifest.lines) == ("H05", 1, 1)
     assert manifest.sha256 == backup.digest(copy)

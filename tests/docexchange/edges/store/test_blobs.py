@@ -19,7 +19,7 @@ LARGE = bytes(range(256)) * 4 * 2600  # 2.5 MiB: three rows
 
 
 def rows(store: SqlStore) -> list[tuple[int, int]]:
-    raw = sqlite3.connect(store._path)
+    raw = sqlite3.connect(store._access.path)
     found = raw.execute("SELECT seq, length(data) FROM chunks ORDER BY blob_id, seq").fetchall()
     raw.close()
     return found
@@ -30,58 +30,58 @@ def rows(store: SqlStore) -> list[tuple[int, int]]:
 )
 async def test_content_of_any_size_comes_back(store: SqlStore, size: int) -> None:
     data = LARGE[:size]
-    await store.submit(document(data=data))
-    assert store.blob(digest(data)) == data
+    await store.outgoing.submit(document(data=data))
+    assert store.contents.read(digest(data)) == data
 
 
 async def test_large_content_is_written_in_transactions_of_one_part(store: SqlStore) -> None:
-    before = store._writer.batches
-    await store.submit(document(data=LARGE))
+    before = store._access.writer.batches
+    await store.outgoing.submit(document(data=LARGE))
     assert rows(store) == [(0, 1048576), (1, 1048576), (2, len(LARGE) - 2097152)]
-    assert store._writer.batches - before == 5  # announced, three parts, linked
+    assert store._access.writer.batches - before == 5  # announced, three parts, linked
 
 
 async def test_content_is_kept_once(store: SqlStore) -> None:
-    await store.submit(document(data=LARGE))
+    await store.outgoing.submit(document(data=LARGE))
     found = arrival(data=LARGE)
-    assert await store.accept(found, first_receipt(found)) is Acceptance.NEW
-    await store.quarantine(kept(data=LARGE), None)
+    assert await store.incoming.accept(found, first_receipt(found)) is Acceptance.NEW
+    await store.incoming.quarantine(kept(data=LARGE), None)
     assert len(rows(store)) == 4  # three and the receipt
 
 
 async def test_content_is_not_readable_before_it_is_linked(store: SqlStore) -> None:
-    await store._write_large(digest(LARGE), LARGE, NOW)
+    await store._access.write_large(digest(LARGE), LARGE, NOW)
     assert len(rows(store)) == 3
     with pytest.raises(NotFound, match="no content"):
-        store.blob(digest(LARGE))
-    await store.submit(document(data=LARGE))
-    assert store.blob(digest(LARGE)) == LARGE
+        store.contents.read(digest(LARGE))
+    await store.outgoing.submit(document(data=LARGE))
+    assert store.contents.read(digest(LARGE)) == LARGE
     assert len(rows(store)) == 3
 
 
 async def test_a_crash_between_parts_is_made_good_by_the_next_try(store: SqlStore) -> None:
     sha256 = digest(LARGE)
-    write = store._writer.write
+    write = store._access.writer.write
     await write("begin", lambda work: blobs.begin(work, sha256, len(LARGE), NOW))
     (seq, part), *_ = blobs.parts(LARGE)
     await write("part", lambda work: blobs.put_part(sha256, seq, part, work))
-    await store.submit(document(data=LARGE))
-    assert store.blob(sha256) == LARGE
+    await store.outgoing.submit(document(data=LARGE))
+    assert store.contents.read(sha256) == LARGE
 
 
 async def test_orphans_go_after_a_day(store: SqlStore) -> None:
-    await store._write_large(digest(LARGE), LARGE, NOW)
-    await store.submit(document())
-    assert await store.sweep_orphans(NOW + timedelta(days=1)) == 0
-    assert await store.sweep_orphans(NOW + timedelta(days=1, seconds=1)) == 1
+    await store._access.write_large(digest(LARGE), LARGE, NOW)
+    await store.outgoing.submit(document())
+    assert await store.contents.sweep_orphans(NOW + timedelta(days=1)) == 0
+    assert await store.contents.sweep_orphans(NOW + timedelta(days=1, seconds=1)) == 1
     assert len(rows(store)) == 1
-    assert store.blob(document().sha256) == document().data
+    assert store.contents.read(document().sha256) == document().data
 
 
 async def test_an_orphan_that_is_tried_again_lives_another_day(store: SqlStore) -> None:
-    await store._write_large(digest(LARGE), LARGE, NOW)
-    await store._write_large(digest(LARGE), LARGE, NOW + timedelta(hours=20))
-    assert await store.sweep_orphans(NOW + timedelta(hours=30)) == 0
+    await store._access.write_large(digest(LARGE), LARGE, NOW)
+    await store._access.write_large(digest(LARGE), LARGE, NOW + timedelta(hours=20))
+    assert await store.contents.sweep_orphans(NOW + timedelta(hours=30)) == 0
 
 
 @pytest.mark.parametrize(
@@ -93,19 +93,21 @@ async def test_an_orphan_that_is_tried_again_lives_another_day(store: SqlStore) 
     ids=["changed", "lost"],
 )
 async def test_damaged_content_is_never_handed_out(store: SqlStore, sql: str) -> None:
-    await store.submit(document(data=b"\1" + LARGE))
-    assert store.blob(digest(b"\1" + LARGE)) == b"\1" + LARGE  # the first publish, from memory
-    raw = sqlite3.connect(store._path)
+    await store.outgoing.submit(document(data=b"\1" + LARGE))
+    assert (
+        store.contents.read(digest(b"\1" + LARGE)) == b"\1" + LARGE
+    )  # the first publish, from memory
+    raw = sqlite3.connect(store._access.path)
     raw.execute(sql)
     raw.commit()
     raw.close()
     with pytest.raises(StoreError, match="is damaged on disk"):
-        store.blob(digest(b"\1" + LARGE))
+        store.contents.read(digest(b"\1" + LARGE))
 
 
 def test_unknown_content_is_not_found(store: SqlStore) -> None:
     with pytest.raises(NotFound, match="no content 00"):
-        store.blob("00")
+        store.contents.read("00")
 
 
 def test_fresh_bytes_are_given_once_and_bounded() -> None:
@@ -133,21 +135,21 @@ async def test_large_content_destroyed_by_a_recall_comes_again_for_another_organ
 
     for name, organ in (("A1", "H05"), ("A2", "H13")):
         came = replace(arrival(name, data=LARGE), organ=organ, delivery=None)
-        held = await store.fill(produce, NOW)
+        held = await store.contents.fill(produce, NOW)
         receipt = first_receipt(came)
-        assert await store.accept(replace(came, data=held), receipt) is Acceptance.NEW
+        assert await store.incoming.accept(replace(came, data=held), receipt) is Acceptance.NEW
         if organ == "H05":
-            raw = sqlite3.connect(store._path)
+            raw = sqlite3.connect(store._access.path)
             raw.execute("UPDATE arrivals SET sealed_at = 1")
             raw.commit()
             raw.close()
-            done = await store._writer.write(
+            done = await store._access.writer.write(
                 "settle", lambda work: blobs.destroy(work, digest(LARGE), "A1", NOW)
             )
             assert done
             assert max(size for _, size in rows(store)) < blobs.CHUNK  # that of the receipt
-    with store.open_blob(digest(LARGE)) as file:
+    with store.contents.open(digest(LARGE)) as file:
         read = b"".join(iter(file.read, b""))  # a read ends with its row
     assert (len(read), digest(read)) == (len(LARGE), digest(LARGE))
     for organ, name in (("H05", "A1"), ("H13", "A2")):
-        assert store.find_arrival(organ, digest(LARGE)) == name
+        assert store.incoming.find(organ, digest(LARGE)) == name

@@ -29,12 +29,12 @@ DEADLINE = NOW + timedelta(hours=72)
 
 
 def only(store: SqlStore, ref: str = "D1") -> DeliveryView:
-    [delivery] = store.document(ref).deliveries
+    [delivery] = store.outgoing.document(ref).deliveries
     return delivery
 
 
 def events(store: SqlStore) -> list[dict[str, object]]:
-    rows = store.mailroom_due("mr-H05", 0, 1000)
+    rows = store.mailrooms.due("mr-H05", 0, 1000)
     bodies = [
         json.loads(row.message.body or b"") for row in rows if "transport" in row.message.type
     ]
@@ -42,13 +42,13 @@ def events(store: SqlStore) -> list[dict[str, object]]:
 
 
 async def queued(store: SqlStore, name: str = "D1", **changes: object) -> int:
-    await store.submit(document(name, **changes))
-    return store.document(name).deliveries[0].delivery_id
+    await store.outgoing.submit(document(name, **changes))
+    return store.outgoing.document(name).deliveries[0].delivery_id
 
 
 async def test_confirm_defer_and_confirm_again(store: SqlStore) -> None:
     number = await queued(store)
-    state = await store.record(
+    state = await store.outgoing.record(
         number, Event.PUBLISH_DEFERRED, NOW, next_try=LATER, detail="no connection"
     )
     assert state is State.QUEUED
@@ -56,9 +56,9 @@ async def test_confirm_defer_and_confirm_again(store: SqlStore) -> None:
     assert due(store, now=LATER - MINUTE) == []
     [again] = due(store, now=LATER)
     assert (again.delivery_id, again.attempts, again.copies) == (number, 1, 0)
-    assert await store.record(number, Event.PUBLISH_CONFIRMED, LATER, next_try=DEADLINE) is (
-        State.SENT
-    )
+    assert await store.outgoing.record(
+        number, Event.PUBLISH_CONFIRMED, LATER, next_try=DEADLINE
+    ) is (State.SENT)
     view = only(store)
     assert (view.attempts, view.copies, view.last_error, view.next_try) == (0, 1, "", DEADLINE)
     assert due(store, now=DEADLINE) == []
@@ -66,16 +66,18 @@ async def test_confirm_defer_and_confirm_again(store: SqlStore) -> None:
 
 async def test_a_deferral_after_the_receipt_leaves_the_deadline_alone(store: SqlStore) -> None:
     number = await queued(store)
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
-    await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=DEADLINE, detail="late nack")
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.record(
+        number, Event.PUBLISH_DEFERRED, NOW, next_try=DEADLINE, detail="late nack"
+    )
     view = only(store)
     assert (view.state, view.next_try, view.last_error) == (State.SENT, LATER, "late nack")
 
 
 async def test_a_refusal_after_the_confirm_changes_no_state(store: SqlStore) -> None:
     number = await queued(store)
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
-    await store.record(number, Event.PUBLISH_REFUSED, NOW, detail="too late")
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_REFUSED, NOW, detail="too late")
     view = only(store)
     assert (view.state, view.reason, view.last_error) == (State.SENT, "", "too late")
     assert view.next_try == LATER
@@ -83,11 +85,13 @@ async def test_a_refusal_after_the_confirm_changes_no_state(store: SqlStore) -> 
 
 async def test_refused_keeps_its_reason_and_release_starts_again(store: SqlStore) -> None:
     number = await queued(store)
-    await store.record(number, Event.PUBLISH_REFUSED, NOW, detail="over 16 MiB")
+    await store.outgoing.record(number, Event.PUBLISH_REFUSED, NOW, detail="over 16 MiB")
     view = only(store)
     assert (view.state, view.reason, view.next_try) == (State.UNDELIVERABLE, "over 16 MiB", None)
     new_end = NOW + timedelta(days=9)
-    assert await store.record(number, Event.RELEASED, LATER, next_try=new_end) is State.QUEUED
+    assert (
+        await store.outgoing.record(number, Event.RELEASED, LATER, next_try=new_end) is State.QUEUED
+    )
     view = only(store)
     assert (view.reason, view.lifetime_ends, view.next_try) == ("", new_end, LATER)
     assert [each.copies for each in due(store, now=LATER)] == [0]
@@ -95,31 +99,31 @@ async def test_refused_keeps_its_reason_and_release_starts_again(store: SqlStore
 
 async def test_cancelled_without_a_word_says_so(store: SqlStore) -> None:
     number = await queued(store)
-    await store.record(number, Event.CANCELLED, NOW)
+    await store.outgoing.record(number, Event.CANCELLED, NOW)
     assert only(store).reason == "cancelled"
 
 
 async def test_an_illegal_event_changes_nothing(store: SqlStore) -> None:
     number = await queued(store)
-    before, journal = only(store), store.verify_journal()
+    before, journal = only(store), store.journal.verify()
     with pytest.raises(IllegalTransition, match="a document in state queued cannot take released"):
-        await store.record(number, Event.RELEASED, NOW, next_try=DEADLINE)
+        await store.outgoing.record(number, Event.RELEASED, NOW, next_try=DEADLINE)
     with pytest.raises(IllegalTransition, match=r"a document .* cannot take asked_again"):
-        await store.record(number, Event.ASKED_AGAIN, NOW)
-    assert (only(store), store.verify_journal(), events(store)) == (before, journal, [])
-    assert await store.record(number, Event.CANCELLED, NOW) is State.UNDELIVERABLE
+        await store.outgoing.record(number, Event.ASKED_AGAIN, NOW)
+    assert (only(store), store.journal.verify(), events(store)) == (before, journal, [])
+    assert await store.outgoing.record(number, Event.CANCELLED, NOW) is State.UNDELIVERABLE
 
 
 async def test_an_unknown_delivery_is_not_found(store: SqlStore) -> None:
     with pytest.raises(NotFound, match="no delivery 7"):
-        await store.record(7, Event.PUBLISH_CONFIRMED, NOW)
+        await store.outgoing.record(7, Event.PUBLISH_CONFIRMED, NOW)
 
 
 async def test_every_record_has_its_line(store: SqlStore) -> None:
     number = await queued(store)
-    await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=LATER, detail="nack")
-    await store.record(number, Event.PUBLISH_CONFIRMED, LATER, next_try=DEADLINE)
-    lines = [json.loads(line.line) for line in store.journal_of("D1")]
+    await store.outgoing.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=LATER, detail="nack")
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, LATER, next_try=DEADLINE)
+    lines = [json.loads(line.line) for line in store.journal.of("D1")]
     keys = ("event", "organ", "state", "attempt", "detail")
     assert [[line.get(key) for key in keys] for line in lines[1:]] == [
         ["publish_deferred", "H01", "queued", 1, "nack"],
@@ -129,10 +133,10 @@ async def test_every_record_has_its_line(store: SqlStore) -> None:
 
 async def test_the_mailroom_is_told_when_the_state_changes_only(store: SqlStore) -> None:
     number = await queued(store, recipients=("H01", "H13"))
-    await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=LATER)
     assert events(store) == []
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
     [event] = events(store)
     assert (event["sequence"], event["previous"]) == (1, "queued")
     assert event["counts"] == {"queued": 1, "sent": 1}
@@ -155,7 +159,7 @@ async def test_the_mailroom_is_told_when_the_state_changes_only(store: SqlStore)
 
 async def test_an_organ_without_a_mailroom_is_told_nothing(store: SqlStore) -> None:
     number = await queued(store, from_organ="H20")
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
     assert events(store) == []
     assert only(store).state is State.SENT
 
@@ -170,7 +174,7 @@ async def test_a_try_impossibly_far_ahead_counts_as_come(
 ) -> None:
     number = await queued(store)
     far = NOW + LONGEST + ahead
-    await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=far)
+    await store.outgoing.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=far)
     assert len(due(store)) == expected
 
 
@@ -179,9 +183,9 @@ async def test_an_overdue_receipt_is_queued_again(
     store: SqlStore, seconds: int, expected: int
 ) -> None:
     number = await queued(store)
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
     now = LATER + timedelta(seconds=seconds)
-    assert await store.sweep(now) == (expected, ())
+    assert await store.outgoing.sweep(now) == (expected, ())
     assert len(due(store, now=now)) == expected
     assert len(events(store)) == 1 + expected
 
@@ -189,17 +193,17 @@ async def test_an_overdue_receipt_is_queued_again(
 async def test_a_deadline_set_by_a_broken_clock_is_overdue(store: SqlStore) -> None:
     number = await queued(store)
     far = NOW + LONGEST + MINUTE
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=far)
-    assert await store.sweep(NOW) == (1, ())
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=far)
+    assert await store.outgoing.sweep(NOW) == (1, ())
 
 
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "queued"])
 async def test_a_lifetime_ends(store: SqlStore, sent: bool) -> None:
     number = await queued(store)
     if sent:
-        await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
-    assert await store.sweep(DEADLINE - MINUTE) == (int(sent), ())
-    [passed] = (await store.sweep(DEADLINE)).deadlines
+        await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    assert await store.outgoing.sweep(DEADLINE - MINUTE) == (int(sent), ())
+    [passed] = (await store.outgoing.sweep(DEADLINE)).deadlines
     assert (passed.final, passed.reason) == (True, "no_receipt" if sent else "not_taken")
     assert events(store)[-1]["deadline"] == {
         "kind": "final",
@@ -208,22 +212,22 @@ async def test_a_lifetime_ends(store: SqlStore, sent: bool) -> None:
     }
     view = only(store)
     assert (view.state, view.reason, view.next_try) == (State.UNDELIVERABLE, "expired", None)
-    assert await store.sweep(DEADLINE) == (0, ())
+    assert await store.outgoing.sweep(DEADLINE) == (0, ())
     assert due(store, now=DEADLINE) == []
 
 
 async def test_acknowledged_ones_are_left_alone_by_time(store: SqlStore) -> None:
     await queued(store)
-    await store.apply_receipt(receipt(document()))
-    assert await store.sweep(DEADLINE + timedelta(days=99)) == (0, ())
+    await store.receipts.apply(receipt(document()))
+    assert await store.outgoing.sweep(DEADLINE + timedelta(days=99)) == (0, ())
     assert only(store).state is State.ACKNOWLEDGED
 
 
 async def test_statuses_have_no_deadline_and_no_lifetime(store: SqlStore) -> None:
-    await store.submit(status("S2", "02"))
+    await store.outgoing.submit(status("S2", "02"))
     [each] = due(store, Lane.RECEIPTS)
-    await store.record(each.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
-    assert await store.sweep(DEADLINE + timedelta(days=99)) == (0, ())
+    await store.outgoing.record(each.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    assert await store.outgoing.sweep(DEADLINE + timedelta(days=99)) == (0, ())
     assert due(store, Lane.RECEIPTS, DEADLINE) == []
 
 
@@ -232,12 +236,12 @@ async def test_a_sweep_stops_at_its_limit_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(deliveries, "SWEEP_ROWS", 3)
     organs = tuple(f"X{number}" for number in range(4))
-    await store.submit(document(recipients=organs))
-    for view in store.document("D1").deliveries[:2]:
-        await store.record(view.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.submit(document(recipients=organs))
+    for view in store.outgoing.document("D1").deliveries[:2]:
+        await store.outgoing.record(view.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
     await queued(store, "D2", lifetime_ends=LATER)
     await queued(store, "D3", lifetime_ends=LATER)
-    swept = [await store.sweep(LATER) for _ in range(3)]
+    swept = [await store.outgoing.sweep(LATER) for _ in range(3)]
     assert [(each.overdue, len(each.deadlines)) for each in swept] == [(1, 2), (1, 0), (0, 0)]
 
 
@@ -246,16 +250,16 @@ class TestAnswersLeaveInOrder:
 
     @pytest.fixture(autouse=True)
     async def arrived(self, store: SqlStore) -> None:
-        await store.accept(arrival(), first_receipt(arrival()))
-        await store.submit(status("S3", "03", "A1"))
-        await store.submit(status("S5", "05", "A1"))
+        await store.incoming.accept(arrival(), first_receipt(arrival()))
+        await store.outgoing.submit(status("S3", "03", "A1"))
+        await store.outgoing.submit(status("S5", "05", "A1"))
 
     def names(self, store: SqlStore, now: datetime = NOW) -> list[str]:
         return [each.tracking_id for each in due(store, Lane.RECEIPTS, now)]
 
     async def finish(self, store: SqlStore, event: Event, now: datetime = NOW) -> None:
         [each] = due(store, Lane.RECEIPTS, now)
-        await store.record(each.delivery_id, event, now, next_try=LATER, detail="why")
+        await store.outgoing.record(each.delivery_id, event, now, next_try=LATER, detail="why")
 
     async def test_each_waits_for_the_one_before(self, store: SqlStore) -> None:
         order = []
@@ -276,13 +280,13 @@ class TestAnswersLeaveInOrder:
 
     async def test_answers_of_other_arrivals_do_not_wait(self, store: SqlStore) -> None:
         other = arrival("A2", document_id="H01,2026/11/23,8")
-        await store.accept(other, first_receipt(other))
+        await store.incoming.accept(other, first_receipt(other))
         assert self.names(store) == ["A1-01", "A2-01"]
 
     async def test_asked_again_they_go_in_the_same_order(self, store: SqlStore) -> None:
         for _ in range(3):
             await self.finish(store, Event.PUBLISH_CONFIRMED)
-        assert await store.answer_again("A1", LATER) == 3
+        assert await store.incoming.answer_again("A1", LATER) == 3
         order = []
         for _ in range(3):
             order += self.names(store, LATER)
@@ -295,8 +299,8 @@ class TestAnswersLeaveInOrder:
     ) -> None:
         for _ in range(3):
             await self.finish(store, Event.PUBLISH_CONFIRMED)
-        await store.answer_again("A1", LATER)
-        await store.submit(status("S6", "06", "A1", submitted_at=LATER))
+        await store.incoming.answer_again("A1", LATER)
+        await store.outgoing.submit(status("S6", "06", "A1", submitted_at=LATER))
         order = []
         for _ in range(4):
             order += self.names(store, LATER)
@@ -314,14 +318,14 @@ class TestDeadlines:
         await queued(store, warn_at=self.WARN)
 
     def line(self, store: SqlStore) -> dict[str, object]:
-        line: dict[str, object] = json.loads(store.journal_of("D1")[-1].line)
+        line: dict[str, object] = json.loads(store.journal.of("D1")[-1].line)
         return line
 
     async def test_the_mailroom_is_warned_once_and_the_delivery_goes_on(
         self, store: SqlStore
     ) -> None:
-        assert await store.sweep(self.WARN - MINUTE) == (0, ())
-        [warned] = (await store.sweep(self.WARN)).deadlines
+        assert await store.outgoing.sweep(self.WARN - MINUTE) == (0, ())
+        [warned] = (await store.outgoing.sweep(self.WARN)).deadlines
         assert (warned.final, warned.organ, warned.at) == (False, "H01", self.WARN)
         [event] = events(store)
         assert (event["previous"], event["deadline"]) == (
@@ -336,8 +340,8 @@ class TestDeadlines:
             "not_taken",
             "2026-11-26T01:00:00.000000Z",
         ]
-        assert await store.sweep(DEADLINE - MINUTE) == (0, ())
-        [ended] = (await store.sweep(DEADLINE)).deadlines
+        assert await store.outgoing.sweep(DEADLINE - MINUTE) == (0, ())
+        [ended] = (await store.outgoing.sweep(DEADLINE)).deadlines
         assert ended.final
         assert (self.line(store)["event"], self.line(store)["reason"]) == (
             "lifetime_ended",
@@ -345,27 +349,27 @@ class TestDeadlines:
         )
 
     async def test_after_a_receipt_nobody_is_warned(self, store: SqlStore) -> None:
-        await store.apply_receipt(receipt(document()))
-        assert await store.sweep(DEADLINE) == (0, ())
+        await store.receipts.apply(receipt(document()))
+        assert await store.outgoing.sweep(DEADLINE) == (0, ())
 
     async def test_a_daemon_that_was_down_for_days_tells_the_end_only(
         self, store: SqlStore
     ) -> None:
-        swept = await store.sweep(DEADLINE + timedelta(days=3))
+        swept = await store.outgoing.sweep(DEADLINE + timedelta(days=3))
         assert [each.final for each in swept.deadlines] == [True]
         assert len(events(store)) == 1
 
     async def test_released_by_a_person_it_has_a_new_end(self, store: SqlStore) -> None:
-        await store.sweep(DEADLINE)
+        await store.outgoing.sweep(DEADLINE)
         end = DEADLINE + timedelta(days=1)
-        await store.record(only(store).delivery_id, Event.RELEASED, DEADLINE, next_try=end)
-        assert await store.sweep(end - MINUTE) == (0, ())
-        assert [each.final for each in (await store.sweep(end)).deadlines] == [True]
+        await store.outgoing.record(only(store).delivery_id, Event.RELEASED, DEADLINE, next_try=end)
+        assert await store.outgoing.sweep(end - MINUTE) == (0, ())
+        assert [each.final for each in (await store.outgoing.sweep(end)).deadlines] == [True]
 
     async def test_one_that_is_due_twice_is_warned_and_queued_again(self, store: SqlStore) -> None:
         number = only(store).delivery_id
-        await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=self.WARN)
-        swept = await store.sweep(self.WARN)
+        await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=self.WARN)
+        swept = await store.outgoing.sweep(self.WARN)
         assert (swept.overdue, swept.deadlines[0].reason) == (1, "no_receipt")
         assert only(store).state is State.QUEUED
 
@@ -373,6 +377,8 @@ class TestDeadlines:
 async def test_a_lost_confirm_is_an_outcome_unknown_in_the_journal(store: SqlStore) -> None:
     number = await queued(store)
     for unknown in (True, False):
-        await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=NOW, unknown=unknown)
-    lines = [json.loads(line.line) for line in store.journal_of("D1")]
+        await store.outgoing.record(
+            number, Event.PUBLISH_DEFERRED, NOW, next_try=NOW, unknown=unknown
+        )
+    lines = [json.loads(line.line) for line in store.journal.of("D1")]
     assert [line.get("outcome") for line in lines[1:]] == ["unknown", None]

@@ -51,16 +51,16 @@ async def recall(store: SqlStore, target: Arrival) -> None:
         changes=(target.document_id,),
     )
     answer = status(f"S{target.tracking_id}", StatusCode.CHANGE_AGREED)
-    assert await store.take_recall(asking, Recall.AGREED, answer) is not None
+    assert await store.recalls.take(asking, Recall.AGREED, answer) is not None
 
 
 def happenings(store: SqlStore, ref: str) -> list[str]:
-    return [json.loads(one.line)["event"] for one in store.journal_of(ref)]
+    return [json.loads(one.line)["event"] for one in store.journal.of(ref)]
 
 
 async def erase(store: SqlStore) -> int:
     steps = 0
-    while await store.erase(NOW):
+    while await store.contents.erase(NOW):
         steps += 1
     return steps
 
@@ -69,33 +69,33 @@ async def erase(store: SqlStore) -> int:
 async def test_a_recalled_copy_is_in_no_file(tmp_path: Path, size: int) -> None:
     with open_store(tmp_path) as store:
         found = coming(secret(size))
-        await store.accept(found, first_receipt(found))
+        await store.incoming.accept(found, first_receipt(found))
         for number in range(20):  # neighbours on the same pages, before and after
             other = coming(random.Random(number).randbytes(5000), f"N{number}")
-            await store.accept(other, first_receipt(other))
+            await store.incoming.accept(other, first_receipt(other))
         assert traces(tmp_path)
         await recall(store, found)
         with pytest.raises(NotFound):
-            store.blob(found.sha256)
+            store.contents.read(found.sha256)
         assert await erase(store) == 1
         assert traces(tmp_path) == {}
-        assert store.arrival("A1").subject == found.subject  # the tombstone stays
-        assert store.blob(other.sha256) == other.data
+        assert store.incoming.arrival("A1").subject == found.subject  # the tombstone stays
+        assert store.contents.read(other.sha256) == other.data
         assert happenings(store, "A1")[-2:] == ["sealed", "erased"]
-        assert store.verify_journal()
+        assert store.journal.verify()
     assert traces(tmp_path) == {}
 
 
 async def test_nothing_to_erase_writes_nothing(store: SqlStore) -> None:
-    before = store.verify_journal()
-    assert await store.erase(NOW) == 0
-    assert store.verify_journal() == before
+    before = store.journal.verify()
+    assert await store.contents.erase(NOW) == 0
+    assert store.journal.verify() == before
 
 
 @pytest.mark.parametrize("size", [20_000, 3 * MIB])
 async def test_a_discarded_one_is_in_no_file(tmp_path: Path, size: int) -> None:
     with open_store(tmp_path) as store:
-        await store.quarantine(quarantined(secret(size)), None)
+        await store.incoming.quarantine(quarantined(secret(size)), None)
         await store.operator.discard(1, ORDER, NOW)
         await erase(store)
         assert traces(tmp_path) == {}
@@ -105,8 +105,8 @@ async def test_a_state_secret_found_late_is_in_no_file(tmp_path: Path) -> None:
     """It was kept unread, and turned out to be one: its row now links the empty content."""
     with open_store(tmp_path) as store:
         held = quarantined(secret(20_000), recheck_at=NOW)
-        await store.hold(held)
-        await store.quarantine(replace(held, data=b"", truncated=True), None)
+        await store.incoming.hold(held)
+        await store.incoming.quarantine(replace(held, data=b"", truncated=True), None)
         await erase(store)
         assert traces(tmp_path) == {}
 
@@ -116,8 +116,8 @@ async def test_the_beginning_that_was_kept_goes_with_the_recalled_copy(tmp_path:
     data = secret(300_000)
     with open_store(tmp_path, quarantine_quota=1000) as store:
         found = coming(data)
-        await store.quarantine(quarantined(data, organ=found.organ), None)
-        await store.accept(found, first_receipt(found))
+        await store.incoming.quarantine(quarantined(data, organ=found.organ), None)
+        await store.incoming.accept(found, first_receipt(found))
         await recall(store, found)
         await erase(store)
         assert traces(tmp_path) == {}
@@ -128,12 +128,12 @@ async def test_a_large_one_goes_in_steps(tmp_path: Path) -> None:
     data = secret(40 * MIB)
     with open_store(tmp_path) as store:
         found = coming(data)
-        await store.accept(found, first_receipt(found))
+        await store.incoming.accept(found, first_receipt(found))
         await recall(store, found)
         with pytest.raises(NotFound):
-            store.blob(found.sha256)
+            store.contents.read(found.sha256)
         assert traces(tmp_path)
-        steps = [await store.erase(NOW) for _ in range(5)]
+        steps = [await store.contents.erase(NOW) for _ in range(5)]
         assert [some <= 16 for some in steps] == [True] * 5
         assert sum(steps[:3]) == -(-len(data) // MIB)
         assert steps[3:] == [1, 0]
@@ -142,10 +142,10 @@ async def test_a_large_one_goes_in_steps(tmp_path: Path) -> None:
 
 async def test_a_large_one_that_was_discarded_waits_for_its_rows(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        await store.quarantine(quarantined(secret(20 * MIB)), None)
+        await store.incoming.quarantine(quarantined(secret(20 * MIB)), None)
         await store.operator.discard(1, ORDER, NOW)
-        assert await store.erase(NOW) == 0
-        while await store.sweep_parts(NOW, NOW):
+        assert await store.contents.erase(NOW) == 0
+        while await store.contents.sweep_parts(NOW, NOW):
             pass
         assert await erase(store) == 1
         assert traces(tmp_path) == {}
@@ -154,12 +154,12 @@ async def test_a_large_one_that_was_discarded_waits_for_its_rows(tmp_path: Path)
 async def test_a_reader_of_old_versions_delays_it(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         found = coming(secret(20_000))
-        await store.accept(found, first_receipt(found))
+        await store.incoming.accept(found, first_receipt(found))
         reader = Connection(tmp_path / "store.db")
         with reader.reading():
             reader.command("SELECT count(*) FROM arrivals")
             await recall(store, found)
-            assert await store.erase(NOW) == 0
+            assert await store.contents.erase(NOW) == 0
             assert traces(tmp_path)
         reader.close()
         assert await erase(store) == 1
@@ -169,7 +169,7 @@ async def test_a_reader_of_old_versions_delays_it(tmp_path: Path) -> None:
 async def test_a_crash_before_the_log_was_emptied_is_made_good(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         found = coming(secret(20_000))
-        await store.accept(found, first_receipt(found))
+        await store.incoming.accept(found, first_receipt(found))
         await recall(store, found)
         kept_open = Connection(tmp_path / "store.db")  # or closing would empty the log
         kept_open.command("SELECT count(*) FROM arrivals")
@@ -185,10 +185,10 @@ async def test_what_another_organ_here_got_stays_until_that_copy_goes(tmp_path: 
         here = coming(secret(300_000))
         there = replace(here, tracking_id="A2", organ="H06")
         for one in (here, there):
-            await store.accept(one, first_receipt(one, f"first {one.tracking_id}"))
+            await store.incoming.accept(one, first_receipt(one, f"first {one.tracking_id}"))
         await recall(store, here)
         assert await erase(store) == 0
-        assert store.blob(there.sha256) == there.data
+        assert store.contents.read(there.sha256) == there.data
 
 
 async def test_content_that_comes_again_while_its_rows_go_is_whole(tmp_path: Path) -> None:
@@ -196,13 +196,13 @@ async def test_content_that_comes_again_while_its_rows_go_is_whole(tmp_path: Pat
     data = secret(20 * MIB)
     with open_store(tmp_path) as store:
         here = coming(data)
-        await store.accept(here, first_receipt(here))
+        await store.incoming.accept(here, first_receipt(here))
         await recall(store, here)
-        assert await store.erase(NOW) == 16
+        assert await store.contents.erase(NOW) == 16
         there = replace(here, tracking_id="A2", organ="H06")
-        await store.accept(there, first_receipt(there, "first A2"))
+        await store.incoming.accept(there, first_receipt(there, "first A2"))
         await erase(store)
-        with store.open_blob(there.sha256) as file:
+        with store.contents.open(there.sha256) as file:
             assert b"".join(iter(lambda: file.read(MIB), b"")) == data
 
 

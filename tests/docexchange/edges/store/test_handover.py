@@ -20,18 +20,18 @@ def message(name: str, vhost: str = "mr-H05") -> MailroomMessage:
 
 
 def names(store: SqlStore, vhost: str = "mr-H05", after: int = 0, limit: int = 10) -> list[str]:
-    return [row.message.message_id for row in store.mailroom_due(vhost, after, limit)]
+    return [row.message.message_id for row in store.mailrooms.due(vhost, after, limit)]
 
 
 async def test_a_message_comes_back_as_it_went_in(store: SqlStore) -> None:
-    await store.reply(message("R1"), NOW)
-    assert [row.message for row in store.mailroom_due("mr-H05", 0, 10)] == [message("R1")]
+    await store.mailrooms.reply(message("R1"), NOW)
+    assert [row.message for row in store.mailrooms.due("mr-H05", 0, 10)] == [message("R1")]
 
 
 async def test_they_leave_in_order_and_each_vhost_alone(store: SqlStore) -> None:
     for name in ("R1", "R2", "R3"):
-        await store.reply(message(name), NOW)
-    await store.reply(message("R4", "mr-H01"), NOW)
+        await store.mailrooms.reply(message(name), NOW)
+    await store.mailrooms.reply(message("R4", "mr-H01"), NOW)
     assert names(store) == ["R1", "R2", "R3"]
     assert names(store, limit=2) == ["R1", "R2"]
     assert names(store, after=1) == ["R2", "R3"]
@@ -40,22 +40,22 @@ async def test_they_leave_in_order_and_each_vhost_alone(store: SqlStore) -> None
 
 async def test_what_is_confirmed_is_not_due_any_more(store: SqlStore) -> None:
     for name in ("R1", "R2", "R3"):
-        await store.reply(message(name), NOW)
-    await store.mailroom_sent([1, 3], LATER)
+        await store.mailrooms.reply(message(name), NOW)
+    await store.mailrooms.sent([1, 3], LATER)
     assert names(store) == ["R2"]
-    before = store.verify_journal()
-    await store.mailroom_sent([1, 99], LATER)
-    assert store.verify_journal() == before
+    before = store.journal.verify()
+    await store.mailrooms.sent([1, 99], LATER)
+    assert store.journal.verify() == before
 
 
 async def test_a_confirmed_inbox_message_makes_its_arrival_handed_over(store: SqlStore) -> None:
-    await store.accept(arrival(), first_receipt(arrival()))
-    [row] = store.mailroom_due("mr-H05", 0, 10)
+    await store.incoming.accept(arrival(), first_receipt(arrival()))
+    [row] = store.mailrooms.due("mr-H05", 0, 10)
     assert (row.message.body, row.message.blob) == (arrival().data, arrival().sha256)
-    await store.mailroom_sent([row.row_id], LATER)
-    await store.mailroom_sent([row.row_id], LATER + MINUTE)
-    assert store.arrival("A1").handed_over_at == LATER
-    lines = [json.loads(line.line) for line in store.journal_of("A1")]
+    await store.mailrooms.sent([row.row_id], LATER)
+    await store.mailrooms.sent([row.row_id], LATER + MINUTE)
+    assert store.incoming.arrival("A1").handed_over_at == LATER
+    lines = [json.loads(line.line) for line in store.journal.of("A1")]
     assert [line["mailroom"] for line in lines if line["event"] == "handed_over"] == ["mr-H05"]
 
 
@@ -63,16 +63,16 @@ async def test_confirmed_messages_are_forgotten_after_30_days_others_never(
     store: SqlStore,
 ) -> None:
     for name in ("R1", "R2"):
-        await store.reply(message(name), NOW)
-    await store.mailroom_sent([1], NOW)
-    assert await store.sweep_orphans(NOW + timedelta(days=30)) == 0
-    assert await store.sweep_orphans(NOW + timedelta(days=31)) == 1
+        await store.mailrooms.reply(message(name), NOW)
+    await store.mailrooms.sent([1], NOW)
+    assert await store.contents.sweep_orphans(NOW + timedelta(days=30)) == 0
+    assert await store.contents.sweep_orphans(NOW + timedelta(days=31)) == 1
     assert names(store) == ["R2"]
 
 
 async def test_row_numbers_are_never_used_twice(store: SqlStore) -> None:
-    await store.reply(message("R1"), NOW)
-    await store.mailroom_sent([1], NOW)
-    await store.sweep_orphans(NOW + timedelta(days=31))
-    await store.reply(message("R2"), NOW)
-    assert [row.row_id for row in store.mailroom_due("mr-H05", 0, 10)] == [2]
+    await store.mailrooms.reply(message("R1"), NOW)
+    await store.mailrooms.sent([1], NOW)
+    await store.contents.sweep_orphans(NOW + timedelta(days=31))
+    await store.mailrooms.reply(message("R2"), NOW)
+    assert [row.row_id for row in store.mailrooms.due("mr-H05", 0, 10)] == [2]

@@ -19,20 +19,20 @@ from tests.records import MINUTE, NOW, document, open_store
 async def written(store: SqlStore) -> SqlStore:
     """A store with three lines."""
     for name in ("D1", "D2", "D3"):
-        await store.submit(document(name))
+        await store.outgoing.submit(document(name))
     return store
 
 
 def change(store: SqlStore, sql: str, *values: object) -> None:
-    raw = sqlite3.connect(store._path)
+    raw = sqlite3.connect(store._access.path)
     raw.execute(sql, values)
     raw.commit()
     raw.close()
 
 
 def test_an_empty_journal_is_whole(store: SqlStore) -> None:
-    assert store.verify_journal() == (0, "0" * 64)
-    assert store.last_journal_time() is None
+    assert store.journal.verify() == (0, "0" * 64)
+    assert store.journal.last_time() is None
 
 
 def test_a_line_is_canonical() -> None:
@@ -46,12 +46,12 @@ def test_a_line_is_canonical() -> None:
 
 async def test_the_chain_is_sha256_over_previous_hash_and_line(written: SqlStore) -> None:
     previous = bytes(32)
-    lines = [line for name in ("D1", "D2", "D3") for line in written.journal_of(name)]
+    lines = [line for name in ("D1", "D2", "D3") for line in written.journal.of(name)]
     for number, line in enumerate(lines, 1):
         previous = hashlib.sha256(previous + line.line.encode()).digest()
         assert (line.number, line.hash) == (number, previous.hex())
         assert json.loads(line.line)["number"] == number
-    assert written.verify_journal() == (3, previous.hex())
+    assert written.journal.verify() == (3, previous.hex())
 
 
 @pytest.mark.parametrize(
@@ -70,38 +70,38 @@ async def test_every_change_is_found_where_it_is(written: SqlStore, sql: str, br
     values = ["0" * 64] if "?" in sql else []
     change(written, sql, *values)
     with pytest.raises(StoreError, match=f"journal: {broken}"):
-        written.verify_journal()
+        written.journal.verify()
 
 
 async def test_a_rewritten_line_with_its_own_hash_breaks_the_next(written: SqlStore) -> None:
-    first, second = written.journal_of("D1")[0], written.journal_of("D2")[0]
+    first, second = written.journal.of("D1")[0], written.journal.of("D2")[0]
     forged = second.line.replace("H05", "H06")
     forged_hash = journal.chain(first.hash, forged)
     change(written, "UPDATE journal SET line = ?, hash = ? WHERE number = 2", forged, forged_hash)
     with pytest.raises(StoreError, match="line 3 was changed or does not follow line 2"):
-        written.verify_journal()
+        written.journal.verify()
 
 
 async def test_a_cut_off_end_shows_against_a_head_kept_elsewhere(written: SqlStore) -> None:
-    head = written.verify_journal()
+    head = written.journal.verify()
     change(written, "DELETE FROM journal WHERE number = 3")
-    assert written.verify_journal()[0] == 2
-    assert written.verify_journal() != head
+    assert written.journal.verify()[0] == 2
+    assert written.journal.verify() != head
 
 
 async def test_two_processes_write_one_chain(folder: Path) -> None:
     with open_store(folder) as daemon, open_store(folder, exclusive=False) as command:
         for number in range(3):
-            await daemon.submit(document(f"D{number}"))
-            await command.submit(document(f"C{number}"))
-        count, head = daemon.verify_journal()
+            await daemon.outgoing.submit(document(f"D{number}"))
+            await command.outgoing.submit(document(f"C{number}"))
+        count, head = daemon.journal.verify()
         assert count == 6
-        assert command.verify_journal() == (count, head)
+        assert command.journal.verify() == (count, head)
 
 
 async def test_the_last_time_is_that_of_the_last_line(store: SqlStore) -> None:
-    await store.submit(document("D1", submitted_at=NOW + MINUTE))
-    assert store.last_journal_time() == NOW + MINUTE
-    await store.submit(document("D2"))  # a clock that went back
-    assert store.last_journal_time() == NOW
+    await store.outgoing.submit(document("D1", submitted_at=NOW + MINUTE))
+    assert store.journal.last_time() == NOW + MINUTE
+    await store.outgoing.submit(document("D2"))  # a clock that went back
+    assert store.journal.last_time() == NOW
     assert NOW.tzinfo is UTC

@@ -17,12 +17,12 @@ LATER = NOW + 5 * MINUTE
 
 
 async def queued(store: SqlStore, name: str, organ: str = "H01", **changes: object) -> int:
-    await store.submit(document(name, recipients=(organ,), **changes))
-    return store.document(name).deliveries[0].delivery_id
+    await store.outgoing.submit(document(name, recipients=(organ,), **changes))
+    return store.outgoing.document(name).deliveries[0].delivery_id
 
 
 def heads(store: SqlStore, turn: Turn = Turn.FRESH, after: str = "", most: int = 9) -> list[str]:
-    return [head.organ for head in store.heads(Lane.NORMAL, turn, after, most)]
+    return [head.organ for head in store.outgoing.heads(Lane.NORMAL, turn, after, most)]
 
 
 def names(
@@ -33,7 +33,7 @@ def names(
     skip: frozenset[int] = frozenset(),
     limit: int = 9,
 ) -> list[str]:
-    found = store.due(Lane.NORMAL, turn, organ, now, skip, limit)
+    found = store.outgoing.due(Lane.NORMAL, turn, organ, now, skip, limit)
     return [each.tracking_id for each in found]
 
 
@@ -43,24 +43,24 @@ async def test_each_destination_is_named_once(store: SqlStore) -> None:
     assert heads(store) == ["H01", "H05.2", "H13"]
     assert heads(store, after="H01", most=1) == ["H05.2"]
     assert heads(store, after="H13") == []
-    assert list(store.heads(Lane.URGENT, Turn.FRESH, "", 9)) == []
+    assert list(store.outgoing.heads(Lane.URGENT, Turn.FRESH, "", 9)) == []
 
 
 async def test_a_head_says_when_its_first_and_last_are_due(store: SqlStore) -> None:
     await queued(store, "D1", submitted_at=LATER)
     await queued(store, "D2")
-    [head] = store.heads(Lane.NORMAL, Turn.FRESH, "", 9)
+    [head] = store.outgoing.heads(Lane.NORMAL, Turn.FRESH, "", 9)
     assert (head.first, head.last) == (NOW, LATER)
 
 
 async def test_what_was_given_to_the_axis_before_takes_the_other_turn(store: SqlStore) -> None:
     number = await queued(store, "D1")
     await queued(store, "D2")
-    await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=LATER)
     assert (names(store), names(store, Turn.AGAIN, now=LATER)) == (["D2"], ["D1"])
-    await store.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
+    await store.outgoing.record(number, Event.PUBLISH_CONFIRMED, NOW, next_try=LATER)
     assert heads(store, Turn.AGAIN) == []
-    await store.sweep(LATER)
+    await store.outgoing.sweep(LATER)
     assert names(store, Turn.AGAIN, now=LATER) == ["D1"]
 
 
@@ -76,9 +76,9 @@ async def test_the_oldest_goes_first_and_what_is_in_hand_is_skipped(store: SqlSt
 
 async def test_what_a_person_holds_is_in_no_line(store: SqlStore) -> None:
     await queued(store, "D1")
-    with store._reader.reading():
+    with store._access.reader.reading():
         pass
-    store._reader._raw.execute("UPDATE deliveries SET held = 'why'")
+    store._access.reader._raw.execute("UPDATE deliveries SET held = 'why'")
     assert heads(store) == []
 
 
@@ -91,7 +91,7 @@ async def test_a_try_impossibly_far_ahead_counts_as_come(
     store: SqlStore, ahead: timedelta, expected: list[str]
 ) -> None:
     number = await queued(store, "D1")
-    await store.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=NOW + LONGEST + ahead)
+    await store.outgoing.record(number, Event.PUBLISH_DEFERRED, NOW, next_try=NOW + LONGEST + ahead)
     assert names(store, Turn.AGAIN) == expected
 
 
@@ -103,7 +103,7 @@ def steps_of(store: SqlStore, work: Callable[[], object]) -> int:
         counted[0] += 1
         return 0
 
-    raw = store._reader._raw
+    raw = store._access.reader._raw
     work()  # compiled before it is counted
     raw.set_progress_handler(count, 10)
     work()
@@ -123,7 +123,7 @@ async def test_ten_thousand_for_a_dead_destination_are_one_step_of_the_walk(
         return heads(store), names(store)
 
     few = steps_of(store, look)
-    store._reader._raw.execute(
+    store._access.reader._raw.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
         "INSERT INTO deliveries SELECT NULL, submission_id, 'H13', kind, lane, state, reason, "
         "held, answers, waiting, attempts, copies, next_try - n.i, lifetime_ends, last_error, "
@@ -138,7 +138,7 @@ def test_the_plan_is_a_walk_along_the_index(store: SqlStore) -> None:
     values = {"lane": "", "organ": "", "now": 0, "far": 0, "after": "", "most": 1}
     for queries in (lanes._HEADS, lanes._NOW, lanes._FAR):
         for turn, query in queries.items():
-            plan = store._reader._raw.execute(
+            plan = store._access.reader._raw.execute(
                 f"EXPLAIN QUERY PLAN {query.sql}", values | query.constants
             ).fetchall()
             steps = [row["detail"] for row in plan if "deliveries" in row["detail"]]

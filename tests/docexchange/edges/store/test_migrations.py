@@ -45,13 +45,13 @@ def test_the_head_is_the_last_script() -> None:
 async def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with open_store(tmp_path) as store:
-        await store.submit(document())
-        head = store.verify_journal()
+        await store.outgoing.submit(document())
+        head = store.journal.verify()
     make_old(path)
     with open_store(tmp_path) as store:
-        assert store.document("D1").deliveries[0].to_organ == "H01"
-        assert store.verify_journal() == head
-        assert store.pending_list() == []
+        assert store.outgoing.document("D1").deliveries[0].to_organ == "H01"
+        assert store.journal.verify() == head
+        assert store.signings.waiting() == []
     assert migrations.version(path) == migrations.HEAD
 
 
@@ -63,7 +63,7 @@ def test_opening_again_migrates_nothing(folder: Path, monkeypatch: pytest.Monkey
 
 def test_the_command_line_may_make_the_store(tmp_path: Path) -> None:
     with open_store(tmp_path, exclusive=False) as command, open_store(tmp_path) as daemon:
-        assert command.verify_journal() == daemon.verify_journal()
+        assert command.journal.verify() == daemon.journal.verify()
 
 
 def test_newer_tables_are_refused(folder: Path) -> None:

@@ -13,24 +13,24 @@ PAUSE = Pause("normal", "H13", NOW, NOW + MINUTE, 0, "hàng đợi đầy / the 
 
 
 def lines(store: SqlStore) -> list[str]:
-    rows = store._reader._raw.execute("SELECT line FROM journal ORDER BY number").fetchall()
+    rows = store._access.reader._raw.execute("SELECT line FROM journal ORDER BY number").fetchall()
     return [json.loads(row["line"])["event"] for row in rows]
 
 
 async def test_a_pause_is_journalled_when_it_begins_and_when_it_ends(store: SqlStore) -> None:
-    await store.pause(PAUSE, NOW)
+    await store.outgoing.pause(PAUSE, NOW)
     probed = replace(PAUSE, probe_at=NOW + 3 * MINUTE, probes=1)
-    await store.pause(probed, NOW + MINUTE)
-    assert store.pauses() == [probed]
-    assert await store.resume("normal", "H13", NOW + 3 * MINUTE)
-    assert store.pauses() == []
-    assert not await store.resume("normal", "H13", NOW + 3 * MINUTE)
+    await store.outgoing.pause(probed, NOW + MINUTE)
+    assert store.outgoing.pauses() == [probed]
+    assert await store.outgoing.resume("normal", "H13", NOW + 3 * MINUTE)
+    assert store.outgoing.pauses() == []
+    assert not await store.outgoing.resume("normal", "H13", NOW + 3 * MINUTE)
     assert lines(store) == ["paused", "resumed"]
 
 
 async def test_each_lane_and_the_axis_have_their_own(store: SqlStore) -> None:
     axis = replace(PAUSE, lane="", organ="", since=NOW - MINUTE)
     for each in (PAUSE, replace(PAUSE, lane="receipts"), axis):
-        await store.pause(each, NOW)
-    assert len(store.pauses()) == 3
-    assert store.pauses()[0] == axis
+        await store.outgoing.pause(each, NOW)
+    assert len(store.outgoing.pauses()) == 3
+    assert store.outgoing.pauses()[0] == axis

@@ -22,7 +22,7 @@ BEFORE = NOW + timedelta(days=1)
 
 
 def happenings(store: SqlStore, ref: str) -> list[str]:
-    return [json.loads(one.line)["event"] for one in store.journal_of(ref)]
+    return [json.loads(one.line)["event"] for one in store.journal.of(ref)]
 
 
 async def purge(store: SqlStore) -> list[OldContent]:
@@ -37,28 +37,28 @@ def old(store: SqlStore) -> list[tuple[bool, bool]]:
 
 async def sent(store: SqlStore, data: bytes, *, acknowledged: bool = True) -> None:
     letter = document("D1", data=data, sha256=digest(data))
-    await store.submit(letter)
+    await store.outgoing.submit(letter)
     for one in due(store):
-        await store.record(one.delivery_id, Event.PUBLISH_CONFIRMED, NOW)
+        await store.outgoing.record(one.delivery_id, Event.PUBLISH_CONFIRMED, NOW)
     if acknowledged:
         for organ in ("H01", "H13"):
             said = receipt(letter, from_organ=organ, data=f"01 {organ}".encode())
-            await store.apply_receipt(replace(said, sha256=digest(said.data)))
+            await store.receipts.apply(replace(said, sha256=digest(said.data)))
 
 
 async def test_what_was_sent_and_acknowledged_goes(tmp_path: Path) -> None:
     data = secret(20_000)
     with open_store(tmp_path) as store:
         await sent(store, data)
-        assert store.blob(digest(data)) == data
+        assert store.contents.read(digest(data)) == data
         assert [one.sha256 for one in await purge(store)] == [digest(data)]
         with pytest.raises(NotFound, match="was purged on"):
-            store.blob(digest(data))
-        view = store.document("D1")
+            store.contents.read(digest(data))
+        view = store.outgoing.document("D1")
         assert view.purged_at == LATER
         assert {one.code for one in view.deliveries} == {"01"}
         assert happenings(store, "D1")[-1] == "purged"
-        while await store.erase(LATER):
+        while await store.contents.erase(LATER):
             pass
         assert traces(tmp_path) == {}
         assert happenings(store, "D1")[-1] == "erased"
@@ -71,7 +71,7 @@ async def test_what_is_under_way_stays(store: SqlStore) -> None:
     await sent(store, b"x" * 100, acknowledged=False)
     assert old(store) == [(True, False)]
     assert await purge(store) == []
-    assert store.blob(digest(b"x" * 100)) == b"x" * 100
+    assert store.contents.read(digest(b"x" * 100)) == b"x" * 100
 
 
 async def test_what_is_younger_stays(store: SqlStore) -> None:
@@ -83,10 +83,10 @@ async def test_what_is_younger_stays(store: SqlStore) -> None:
 async def test_what_arrived_goes_when_it_is_with_the_mailroom_and_done(store: SqlStore) -> None:
     data = b"y" * 500
     target = coming(data)
-    await store.accept(target, status("S1", StatusCode.ARRIVED))
+    await store.incoming.accept(target, status("S1", StatusCode.ARRIVED))
     assert old(store) == [(True, False)]
     for one in due(store):
-        await store.record(one.delivery_id, Event.PUBLISH_CONFIRMED, NOW)
+        await store.outgoing.record(one.delivery_id, Event.PUBLISH_CONFIRMED, NOW)
     assert old(store) == [(True, False)]  # our clerks said nothing yet, nobody has it
 
 
@@ -109,12 +109,12 @@ async def test_a_hold_that_comes_between_looking_and_purging_counts(store: SqlSt
     found = store.operator.old_contents(BEFORE, 0)
     await store.operator.legal_hold("D1", ORDER, NOW)
     assert await store.operator.purge(found, BEFORE, ORDER, LATER) == []
-    assert store.blob(digest(b"x")) == b"x"
+    assert store.contents.read(digest(b"x")) == b"x"
 
 
 async def test_what_lies_in_quarantine_too_stays(store: SqlStore) -> None:
     await sent(store, b"x")
-    assert await store.quarantine(kept("x", data=b"x"), None)
+    assert await store.incoming.quarantine(kept("x", data=b"x"), None)
     assert old(store) == [(True, False)]
 
 

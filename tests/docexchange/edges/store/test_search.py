@@ -24,21 +24,21 @@ DAY = timedelta(days=1)
 
 async def indexed(store: SqlStore) -> int:
     total = 0
-    while some := await store.index_new():
+    while some := await store.archive.index():
         total += some
     return total
 
 
 def found(store: SqlStore, text: str = "", **terms: object) -> list[str]:
-    return [hit.tracking_id for hit in store.find(Search(text, **terms))]  # type: ignore[arg-type]
+    return [hit.tracking_id for hit in store.archive.find(Search(text, **terms))]  # type: ignore[arg-type]
 
 
 async def filled(store: SqlStore) -> SqlStore:
-    await store.submit(document("D1", subject="Chuyển đổi số năm 2026", submitted_at=NOW))
-    await store.submit(
+    await store.outgoing.submit(document("D1", subject="Chuyển đổi số năm 2026", submitted_at=NOW))
+    await store.outgoing.submit(
         document("D2", number="7", notation="CV", subject="Báo cáo", submitted_at=NOW + DAY)
     )
-    await store.submit(
+    await store.outgoing.submit(
         document(
             "D3",
             subject="Đề án đổi mới",
@@ -46,9 +46,9 @@ async def filled(store: SqlStore) -> SqlStore:
             submitted_at=NOW + 2 * DAY,
         )
     )
-    await store.submit(status("S1", "01"))
+    await store.outgoing.submit(status("S1", "01"))
     came = arrival("A1", subject="Về chuyển đổi số", from_organ="H01.12", arrived_at=NOW + 3 * DAY)
-    await store.accept(came, first_receipt(came))
+    await store.incoming.accept(came, first_receipt(came))
     assert await indexed(store) == 4
     return store
 
@@ -92,9 +92,9 @@ async def test_days_and_directions(store: SqlStore) -> None:
 
 async def test_a_hit_names_some_recipients_and_counts_the_rest(store: SqlStore) -> None:
     await filled(store)
-    [hit] = store.find(Search("de an"))
+    [hit] = store.archive.find(Search("de an"))
     assert (hit.organs, hit.more, hit.sent) == (("H13", "H01", "H22"), 2, True)
-    [came] = store.find(Search(sent=False))
+    [came] = store.archive.find(Search(sent=False))
     assert (came.organs, came.more, came.at) == (("H01.12",), 0, NOW + 3 * DAY)
 
 
@@ -109,16 +109,16 @@ async def test_the_index_is_filled_in_steps_from_where_it_was(
 ) -> None:
     monkeypatch.setattr(search, "STEP", 2)
     for number in range(5):
-        await store.submit(document(f"D{number}", subject=f"so {number}"))
-    assert [await store.index_new() for _ in range(4)] == [2, 2, 1, 0]
-    await store.submit(document("D9", subject="so 9"))
-    assert await store.index_new() == 1
+        await store.outgoing.submit(document(f"D{number}", subject=f"so {number}"))
+    assert [await store.archive.index() for _ in range(4)] == [2, 2, 1, 0]
+    await store.outgoing.submit(document("D9", subject="so 9"))
+    assert await store.archive.index() == 1
     assert found(store, "so") == ["D9", "D4", "D3", "D2", "D1", "D0"]
 
 
 async def test_a_store_without_an_index_gets_one(folder: Path) -> None:
     with open_store(folder) as store:
-        await store.submit(document("D1", subject="Cũ"))
+        await store.outgoing.submit(document("D1", subject="Cũ"))
     make_old(folder / "store.db")
     with open_store(folder) as store:
         assert found(store, "cu") == []
@@ -129,5 +129,5 @@ async def test_a_store_without_an_index_gets_one(folder: Path) -> None:
 async def test_nothing_of_a_subject_stands_in_the_index_as_text(store: SqlStore) -> None:
     """What was destroyed by a recall is not kept by its index: it gives no text back."""
     await filled(store)
-    rows = store._reader._raw.execute("SELECT subject FROM search_sent").fetchall()
+    rows = store._access.reader._raw.execute("SELECT subject FROM search_sent").fetchall()
     assert {row["subject"] for row in rows} == {None}

@@ -16,8 +16,7 @@ from docexchange.core.errors import NotFound, StoreBusy, StoreError
 from docexchange.core.schedule import Lane
 from docexchange.core.states import Event, State
 from docexchange.edges.store import SqlStore
-from docexchange.edges.store.database import CACHE_KIB, PAGE_BYTES
-from docexchange.edges.store.sqlstore import BESIDE_KIB
+from docexchange.edges.store.database import PAGE_BYTES
 from tests.records import (
     MINUTE,
     NOW,
@@ -43,7 +42,10 @@ def test_a_new_store_is_made_with_its_settings(tmp_path: Path) -> None:
 
 
 def test_every_connection_is_durable_and_keeps_its_references(store: SqlStore) -> None:
-    for connection, busy_ms in ((store._reader, 30_000), (store._writer._connection, 500)):
+    for connection, busy_ms in (
+        (store._access.reader, 30_000),
+        (store._access.writer._connection, 500),
+    ):
         values = [
             connection._raw.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("synchronous", "foreign_keys", "busy_timeout")
@@ -59,7 +61,7 @@ def test_a_second_daemon_is_refused(folder: Path) -> None:
 
 def test_the_command_line_works_beside_the_daemon(folder: Path) -> None:
     with open_store(folder) as daemon, open_store(folder, exclusive=False) as command:
-        asyncio.run(command.submit(document()))
+        asyncio.run(command.outgoing.submit(document()))
         assert [each.tracking_id for each in due(daemon)] == ["D1"]
 
 
@@ -76,18 +78,11 @@ def test_a_store_where_no_folder_is_cannot_be_opened(tmp_path: Path) -> None:
         open_store(tmp_path / "nowhere")
 
 
-async def test_a_thread_that_helps_keeps_few_pages(store: SqlStore) -> None:
-    def cache() -> int:
-        kib: int = -store._reader._raw.execute("PRAGMA cache_size").fetchone()[0]
-        return kib
-
-    assert cache() == CACHE_KIB
-    assert await asyncio.to_thread(cache) == BESIDE_KIB < CACHE_KIB
-
-
 async def test_reads_of_other_threads_have_their_own_connection(store: SqlStore) -> None:
-    await store.submit(document())
-    views = await asyncio.gather(*(asyncio.to_thread(store.document, "D1") for _ in range(4)))
+    await store.outgoing.submit(document())
+    views = await asyncio.gather(
+        *(asyncio.to_thread(store.outgoing.document, "D1") for _ in range(4))
+    )
     assert {view.tracking_id for view in views} == {"D1"}
 
 
@@ -110,36 +105,38 @@ with open_store(folder, crash=crash) as store:
 
 
 async def _submit(store: SqlStore) -> None:
-    await store.submit(document("D2"), reply())
+    await store.outgoing.submit(document("D2"), reply())
 
 
 async def _record(store: SqlStore) -> None:
     [each] = due(store)
-    await store.record(each.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=NOW + MINUTE)
+    await store.outgoing.record(
+        each.delivery_id, Event.PUBLISH_CONFIRMED, NOW, next_try=NOW + MINUTE
+    )
 
 
 async def _accept(store: SqlStore) -> None:
-    await store.accept(arrival("A2", document_id="x"), first_receipt(arrival("A2")))
+    await store.incoming.accept(arrival("A2", document_id="x"), first_receipt(arrival("A2")))
 
 
 async def _apply_receipt(store: SqlStore) -> None:
-    await store.apply_receipt(receipt(document()))
+    await store.receipts.apply(receipt(document()))
 
 
 async def _quarantine(store: SqlStore) -> None:
-    await store.quarantine(kept(), None)
+    await store.incoming.quarantine(kept(), None)
 
 
 async def _hold(store: SqlStore) -> None:
-    await store.hold(kept(recheck_at=NOW))
+    await store.incoming.hold(kept(recheck_at=NOW))
 
 
 async def _sweep(store: SqlStore) -> None:
-    await store.sweep(NOW + 72 * 60 * MINUTE)
+    await store.outgoing.sweep(NOW + 72 * 60 * MINUTE)
 
 
 async def _mailroom_sent(store: SqlStore) -> None:
-    await store.mailroom_sent([1], NOW)
+    await store.mailrooms.sent([1], NOW)
 
 
 OPERATIONS = {
@@ -156,38 +153,40 @@ OPERATIONS = {
 
 def has_happened(store: SqlStore, name: str) -> bool:
     """Whether the instant of an operation is true, in all its parts or in none."""
-    delivery = store.document("D1").deliveries[0]
-    told = len(store.mailroom_due("mr-H05", 0, 100))
+    delivery = store.outgoing.document("D1").deliveries[0]
+    told = len(store.mailrooms.due("mr-H05", 0, 100))
     match name:
         case "submit":
-            known = len(store.documents()) == 2
+            known = len(store.outgoing.documents()) == 2
             assert (told == 2, len(due(store)) == 2) == (known, known)
             return known
         case "record":
             assert (delivery.state, told) in ((State.QUEUED, 1), (State.SENT, 2))
             return delivery.state is State.SENT
         case "accept":
-            here = store.find_arrival("H05", arrival("A2").sha256) is not None
+            here = store.incoming.find("H05", arrival("A2").sha256) is not None
             answers = [each.tracking_id for each in due(store, Lane.RECEIPTS)]
-            assert (told == 2, "A2-01" in answers, len(store.arrivals()) == 2) == (here,) * 3
+            assert (told == 2, "A2-01" in answers, len(store.incoming.arrivals()) == 2) == (
+                here,
+            ) * 3
             return here
         case "apply_receipt":
             done = delivery.state is State.ACKNOWLEDGED
-            assert (told == 3, delivery.code == "01", bool(store.receipts_of("D1"))) == (done,) * 3
+            assert (told == 3, delivery.code == "01", bool(store.receipts.of("D1"))) == (done,) * 3
             return done
         case "quarantine" | "hold":
-            return len(store.kept_list(held=name == "hold")) == 1
+            return len(store.incoming.kept_list(held=name == "hold")) == 1
         case "sweep":
             return delivery.state is State.UNDELIVERABLE
         case _:
-            assert (store.arrival("A1").handed_over_at is None) == (told == 1)
+            assert (store.incoming.arrival("A1").handed_over_at is None) == (told == 1)
             return told == 0
 
 
 async def prepare(store: SqlStore) -> None:
     """D1 queued for H01; A1 arrived, its message waits for the mailroom."""
-    await store.accept(arrival(), first_receipt(arrival()))
-    await store.submit(document())
+    await store.incoming.accept(arrival(), first_receipt(arrival()))
+    await store.outgoing.submit(document())
 
 
 @pytest.mark.slow
@@ -196,7 +195,7 @@ async def prepare(store: SqlStore) -> None:
 def test_a_kill_leaves_the_earlier_instant_true(folder: Path, name: str, when: str) -> None:
     with open_store(folder) as store:
         asyncio.run(prepare(store))
-        lines = store.verify_journal()[0]
+        lines = store.journal.verify()[0]
     arguments = [sys.executable, "-c", CHILD, str(folder), f"{when}:{name}", name]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(
@@ -211,14 +210,14 @@ def test_a_kill_leaves_the_earlier_instant_true(folder: Path, name: str, when: s
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     with open_store(folder) as store:
         assert has_happened(store, name) is (when == "after")
-        assert (store.verify_journal()[0] > lines) is (when == "after")
+        assert (store.journal.verify()[0] > lines) is (when == "after")
         if when == "before":  # and then it can be done again
             asyncio.run(OPERATIONS[name](store))
             assert has_happened(store, name)
 
 
 async def test_a_refused_operation_leaves_no_content(store: SqlStore) -> None:
-    await store.submit(document())
+    await store.outgoing.submit(document())
     with pytest.raises(NotFound):
-        await store.record(99, Event.PUBLISH_CONFIRMED, NOW)
-    assert store.verify_journal()[0] == 1
+        await store.outgoing.record(99, Event.PUBLISH_CONFIRMED, NOW)
+    assert store.journal.verify()[0] == 1

@@ -65,7 +65,7 @@ async def test_urgency_of_what_arrived_is_counted_unless_it_was_not_kept(tmp_pat
     with open_store(tmp_path) as store:
         for name, priority in (("A1", 3), ("A2", 3), ("A3", 0), ("A4", 1)):
             found = arrival(name, priority=priority, document_id=name)
-            await store.accept(found, first_receipt(found))
+            await store.incoming.accept(found, first_receipt(found))
     with opened(Connection(path)) as raw:  # A4 arrived before the column was there
         raw.command("UPDATE arrivals SET priority = NULL WHERE tracking_id = 'A4'")
         found_lines = [

@@ -49,7 +49,7 @@ async def in_store(store: SqlStore) -> InStore:
         out.write(DATA)
         return Stored(len(DATA), SHA)
 
-    return await store.fill(produce, NOW)
+    return await store.contents.fill(produce, NOW)
 
 
 def waiting(organ: str, data: InStore) -> Kept:
@@ -60,14 +60,14 @@ async def accept(store: SqlStore, name: str, organ: str) -> Arrival:
     """It comes in parts and is accepted."""
     came = arrival(name, data=DATA, document_id=f"doc {name}")
     came = replace(came, organ=organ, data=await in_store(store))
-    assert await store.accept(came, first_receipt(came, f"first {name}")) is Acceptance.NEW
+    assert await store.incoming.accept(came, first_receipt(came, f"first {name}")) is Acceptance.NEW
     return came
 
 
 async def recall(store: SqlStore) -> None:
     asking = arrival("R1", document_id="recall", business=RECALL, changes=("doc A1",))
     answer = status("S1", StatusCode.CHANGE_AGREED)
-    assert await store.take_recall(asking, Recall.AGREED, answer) is not None
+    assert await store.recalls.take(asking, Recall.AGREED, answer) is not None
 
 
 async def accepted(store: SqlStore) -> None:
@@ -76,24 +76,24 @@ async def accepted(store: SqlStore) -> None:
 
 
 async def held_and_accepted(store: SqlStore) -> None:
-    await store.hold(waiting("H05", await in_store(store)))
+    await store.incoming.hold(waiting("H05", await in_store(store)))
     await accepted(store)
 
 
 async def quarantined_and_accepted(store: SqlStore) -> None:
-    await store.quarantine(waiting("H05", await in_store(store)), None)
+    await store.incoming.quarantine(waiting("H05", await in_store(store)), None)
     await accepted(store)
 
 
 async def sent_stamped_and_purged(store: SqlStore) -> None:
     """By age, as `purge` does it; a timestamp is kept beside it."""
     letter = document("D1", data=DATA, sha256=SHA)
-    await store.submit(replace(letter, data=await in_store(store)))
+    await store.outgoing.submit(replace(letter, data=await in_store(store)))
     for one in due(store):
-        await store.record(one.delivery_id, Event.PUBLISH_CONFIRMED, NOW)
+        await store.outgoing.record(one.delivery_id, Event.PUBLISH_CONFIRMED, NOW)
     for organ in ("H01", "H13"):
-        await store.apply_receipt(receipt(letter, from_organ=organ, data=f"01 {organ}".encode()))
-    with closing(sqlite3.connect(store._path)) as raw:
+        await store.receipts.apply(receipt(letter, from_organ=organ, data=f"01 {organ}".encode()))
+    with closing(sqlite3.connect(store._access.path)) as raw:
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute("INSERT INTO stamp_tokens VALUES (1, x'00', 'sha256:ab', 0, 1, 0)")
         raw.execute("INSERT INTO stamps SELECT id, 1, 0, x'' FROM blobs WHERE sha256 = ?", (SHA,))
@@ -107,7 +107,7 @@ async def comes_for_another(store: SqlStore) -> None:
 
 
 async def is_quarantined_for_another(store: SqlStore) -> None:
-    assert await store.quarantine(waiting("H13", await in_store(store)), None)
+    assert await store.incoming.quarantine(waiting("H13", await in_store(store)), None)
 
 
 @pytest.mark.parametrize("again", [comes_for_another, is_quarantined_for_another])
@@ -121,15 +121,17 @@ async def test_destroyed_content_comes_again_in_parts(
     with open_store(tmp_path) as store:
         await before(store)
         with pytest.raises(NotFound):
-            store.open_blob(SHA)
+            store.contents.open(SHA)
         await again(store)
-        with store.open_blob(SHA) as file:
+        with store.contents.open(SHA) as file:
             assert digest(b"".join(iter(lambda: file.read(MIB), b""))) == SHA
-        while await store.sweep_orphans(LATER) or await store.sweep_parts(LATER, LATER):
+        while await store.contents.sweep_orphans(LATER) or await store.contents.sweep_parts(
+            LATER, LATER
+        ):
             """In steps."""
-        while await store.erase(LATER):
+        while await store.contents.erase(LATER):
             """In steps."""
-        raw = store._writer._connection._raw
+        raw = store._access.writer._connection._raw
         assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
         names = [name for (name,) in raw.execute("SELECT sha256 FROM blobs") if len(name) != 64]
         assert names == []
@@ -142,10 +144,10 @@ async def test_a_timestamp_stays_with_content_that_comes_again(tmp_path: Path) -
     with open_store(tmp_path) as store:
         await sent_stamped_and_purged(store)
         await comes_for_another(store)
-        raw = store._writer._connection._raw
+        raw = store._access.writer._connection._raw
         found = "SELECT blobs.sha256 FROM stamps JOIN blobs ON blobs.id = stamps.blob_id"
         assert raw.execute(found).fetchall()[0][0] == SHA
-        assert store.document("D1").purged_at is None  # it is here again
+        assert store.outgoing.document("D1").purged_at is None  # it is here again
 
 
 async def test_a_part_of_an_attachment_is_no_reason_to_keep_what_is_recalled(
@@ -155,12 +157,12 @@ async def test_a_part_of_an_attachment_is_no_reason_to_keep_what_is_recalled(
     data = b"an envelope that is forwarded"
     with open_store(tmp_path) as store:
         came = arrival("A1", data=data, document_id="doc A1")
-        await store.accept(came, first_receipt(came))
-        assert await store.keep_upload("mr-H05", came.sha256, data, NOW, 1000)
+        await store.incoming.accept(came, first_receipt(came))
+        assert await store.mailrooms.keep_upload("mr-H05", came.sha256, data, NOW, 1000)
         await recall(store)
-        assert store.uploads("mr-H05", [came.sha256]) == {}
-        assert await store.keep_upload("mr-H05", came.sha256, data, NOW, 1000)
-        assert store.blob(came.sha256) == data
+        assert store.mailrooms.uploads("mr-H05", [came.sha256]) == {}
+        assert await store.mailrooms.keep_upload("mr-H05", came.sha256, data, NOW, 1000)
+        assert store.contents.read(came.sha256) == data
 
 
 def test_whatever_links_content_follows_it() -> None:

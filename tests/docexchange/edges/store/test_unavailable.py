@@ -24,7 +24,7 @@ class Disk:
     """Lets a store grow no further, and makes room again."""
 
     def __init__(self, store: SqlStore) -> None:
-        self._raw = store._writer._connection._raw
+        self._raw = store._access.writer._connection._raw
 
     def fill(self) -> None:
         pages = self._raw.execute("PRAGMA page_count").fetchone()[0]
@@ -77,46 +77,46 @@ async def test_a_full_disk_refuses_what_is_new_and_takes_it_again_when_there_is_
     daemon: SqlStore,
 ) -> None:
     disk = Disk(daemon)
-    await daemon.submit(document("D1"))
+    await daemon.outgoing.submit(document("D1"))
     disk.fill()
     with pytest.raises(StoreUnavailable, match="database or disk is full") as refused:
-        await daemon.submit(document("D2", data=LARGE))
+        await daemon.outgoing.submit(document("D2", data=LARGE))
     assert refused.value.cause == "full"
     assert daemon.unavailable is not None
     disk.make_room()
-    assert not (await daemon.submit(document("D2", data=LARGE))).duplicate
+    assert not (await daemon.outgoing.submit(document("D2", data=LARGE))).duplicate
     assert daemon.unavailable is None
-    assert [one.tracking_id for one in daemon.documents()] == ["D2", "D1"]
-    assert daemon.verify_journal()[0] == 2
+    assert [one.tracking_id for one in daemon.outgoing.documents()] == ["D2", "D1"]
+    assert daemon.journal.verify()[0] == 2
 
 
 async def test_who_fits_is_served_beside_who_does_not(daemon: SqlStore) -> None:
     """In one transaction: what is small still finds its place in pages that are there."""
-    await daemon.submit(document("D1"))
+    await daemon.outgoing.submit(document("D1"))
     Disk(daemon).fill()
-    large = asyncio.ensure_future(daemon.submit(document("D2", data=LARGE)))
+    large = asyncio.ensure_future(daemon.outgoing.submit(document("D2", data=LARGE)))
     small = asyncio.ensure_future(
-        daemon.record(due(daemon)[0].delivery_id, Event.PUBLISH_CONFIRMED, NOW)
+        daemon.outgoing.record(due(daemon)[0].delivery_id, Event.PUBLISH_CONFIRMED, NOW)
     )
     outcomes = await asyncio.gather(large, small, return_exceptions=True)
     assert isinstance(outcomes[0], StoreUnavailable)
     assert outcomes[1] is State.SENT
-    assert daemon.open_work()["H05"].deliveries == 1
+    assert daemon.outgoing.open_work()["H05"].deliveries == 1
 
 
 async def test_what_is_in_hand_waits_for_room_and_is_then_stored_once(daemon: SqlStore) -> None:
     disk = Disk(daemon)
     disk.fill()
     accepting = asyncio.ensure_future(
-        daemon.accept(arrival("A1", data=LARGE), status("R1", "01", "A1"))
+        daemon.incoming.accept(arrival("A1", data=LARGE), status("R1", "01", "A1"))
     )
     while daemon.unavailable is None:
         await asyncio.sleep(0)
     assert not accepting.done()
-    assert daemon.arrivals() == []
+    assert daemon.incoming.arrivals() == []
     disk.make_room()
     assert await accepting is Acceptance.NEW
-    assert [one.tracking_id for one in daemon.arrivals()] == ["A1"]
+    assert [one.tracking_id for one in daemon.incoming.arrivals()] == ["A1"]
     assert daemon.unavailable is None
 
 
@@ -125,25 +125,27 @@ async def test_a_locked_database_refuses_what_is_new_at_once(
 ) -> None:
     other.lock()
     with pytest.raises(StoreUnavailable, match="database is locked") as refused:
-        await daemon.submit(document("D1"))
+        await daemon.outgoing.submit(document("D1"))
     assert refused.value.cause == "locked"
-    assert daemon.documents() == []
+    assert daemon.outgoing.documents() == []
     other.unlock()
-    await daemon.submit(document("D1"))
+    await daemon.outgoing.submit(document("D1"))
     assert daemon.unavailable is None
 
 
 async def test_what_is_in_hand_waits_for_the_lock(daemon: SqlStore, other: Other) -> None:
-    await daemon.submit(document("D1"))
+    await daemon.outgoing.submit(document("D1"))
     delivery = due(daemon)[0].delivery_id
     other.lock()
-    recording = asyncio.ensure_future(daemon.record(delivery, Event.PUBLISH_CONFIRMED, NOW))
+    recording = asyncio.ensure_future(
+        daemon.outgoing.record(delivery, Event.PUBLISH_CONFIRMED, NOW)
+    )
     while daemon.unavailable is None:
         await asyncio.sleep(0)
-    assert daemon.document("D1").deliveries[0].state is State.QUEUED
+    assert daemon.outgoing.document("D1").deliveries[0].state is State.QUEUED
     other.unlock()
     assert await recording is State.SENT
-    assert daemon.document("D1").deliveries[0].copies == 1
+    assert daemon.outgoing.document("D1").deliveries[0].copies == 1
 
 
 async def test_a_command_waits_for_the_lock_itself_and_then_tells_its_person(
@@ -151,11 +153,11 @@ async def test_a_command_waits_for_the_lock_itself_and_then_tells_its_person(
 ) -> None:
     monkeypatch.setattr("docexchange.edges.store.sqlstore.BUSY_MS", 1)
     with open_store(folder, exclusive=False) as command:
-        await command.submit(document("D1"))
+        await command.outgoing.submit(document("D1"))
         delivery = due(command)[0].delivery_id
         other.lock()
         with pytest.raises(StoreUnavailable):
-            await command.record(delivery, Event.PUBLISH_CONFIRMED, NOW)
+            await command.outgoing.record(delivery, Event.PUBLISH_CONFIRMED, NOW)
         other.unlock()
 
 
@@ -163,8 +165,8 @@ async def test_a_commit_of_nothing_does_not_say_that_there_is_room(daemon: SqlSt
     disk = Disk(daemon)
     disk.fill()
     with pytest.raises(StoreUnavailable):
-        await daemon.submit(document("D1", data=LARGE))
-    await daemon.sweep(NOW)
+        await daemon.outgoing.submit(document("D1", data=LARGE))
+    await daemon.outgoing.sweep(NOW)
     assert daemon.unavailable is not None
 
 
@@ -198,17 +200,17 @@ from tests.records import document, open_store
 async def main(folder):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with open_store(folder) as store:
-        await store.submit(document("D1"))
+        await store.outgoing.submit(document("D1"))
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         size = (folder / "store.db-wal").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 40_000, hard))
         try:
-            await store.submit(document("D2", data=b"x" * 500_000))
+            await store.outgoing.submit(document("D2", data=b"x" * 500_000))
         except StoreUnavailable as why:
             print(why.cause)
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-        await store.submit(document("D2", data=b"x" * 500_000))
-        print(len(store.documents()), store.verify_journal()[0])
+        await store.outgoing.submit(document("D2", data=b"x" * 500_000))
+        print(len(store.outgoing.documents()), store.journal.verify()[0])
 
 asyncio.run(main(Path(sys.argv[1])))
 """

@@ -21,7 +21,7 @@ def digest(data: bytes) -> str:
 
 
 async def keep(store: SqlStore, data: bytes, vhost: str = "mr-H05", quota: int = QUOTA) -> bool:
-    return await store.keep_upload(vhost, digest(data), data, NOW, quota)
+    return await store.mailrooms.keep_upload(vhost, digest(data), data, NOW, quota)
 
 
 @pytest.mark.parametrize("size", [0, 10, 3_000_000])
@@ -30,8 +30,10 @@ async def test_a_part_is_kept_once_per_mailroom(store: SqlStore, size: int) -> N
     for _ in range(3):
         assert await keep(store, data)
     assert await keep(store, data, "mr-H01")
-    assert store.uploads("mr-H05", [digest(data), digest(b"other")]) == {digest(data): size}
-    assert store.blob(digest(data)) == data
+    assert store.mailrooms.uploads("mr-H05", [digest(data), digest(b"other")]) == {
+        digest(data): size
+    }
+    assert store.contents.read(digest(data)) == data
 
 
 async def test_one_that_was_used_is_forgotten_unless_another_mailroom_needs_it(
@@ -39,12 +41,12 @@ async def test_one_that_was_used_is_forgotten_unless_another_mailroom_needs_it(
 ) -> None:
     await keep(store, b"part")
     await keep(store, b"part", "mr-H01")
-    await store.drop_uploads("mr-H05", [digest(b"part"), digest(b"never")])
-    assert store.uploads("mr-H05", [digest(b"part")]) == {}
-    assert store.blob(digest(b"part")) == b"part"
-    await store.drop_uploads("mr-H01", [digest(b"part")])
+    await store.mailrooms.drop_uploads("mr-H05", [digest(b"part"), digest(b"never")])
+    assert store.mailrooms.uploads("mr-H05", [digest(b"part")]) == {}
+    assert store.contents.read(digest(b"part")) == b"part"
+    await store.mailrooms.drop_uploads("mr-H01", [digest(b"part")])
     with pytest.raises(NotFound):
-        store.blob(digest(b"part"))
+        store.contents.read(digest(b"part"))
 
 
 async def test_the_quota_counts_each_part_once(store: SqlStore) -> None:
@@ -53,7 +55,7 @@ async def test_the_quota_counts_each_part_once(store: SqlStore) -> None:
     assert not await keep(store, b"b" * 60, quota=100)
     assert await keep(store, b"b" * 60, "mr-H01", quota=100)
     assert await keep(store, b"c" * 40, quota=100)
-    assert store.uploads("mr-H05", [digest(b"b" * 60)]) == {}
+    assert store.mailrooms.uploads("mr-H05", [digest(b"b" * 60)]) == {}
 
 
 async def test_their_number_is_bounded_too(
@@ -66,24 +68,26 @@ async def test_their_number_is_bounded_too(
 async def test_unused_ones_are_forgotten_after_a_day(store: SqlStore) -> None:
     await keep(store, b"old")
     later = NOW + uploads.UPLOAD_FOR
-    await store.keep_upload("mr-H05", digest(b"new"), b"new", later, QUOTA)
-    await store.sweep_orphans(later)
-    assert len(store.uploads("mr-H05", [digest(b"old"), digest(b"new")])) == 2
-    await store.sweep_orphans(later + timedelta(seconds=1))
-    assert store.uploads("mr-H05", [digest(b"old"), digest(b"new")]) == {digest(b"new"): 3}
+    await store.mailrooms.keep_upload("mr-H05", digest(b"new"), b"new", later, QUOTA)
+    await store.contents.sweep_orphans(later)
+    assert len(store.mailrooms.uploads("mr-H05", [digest(b"old"), digest(b"new")])) == 2
+    await store.contents.sweep_orphans(later + timedelta(seconds=1))
+    assert store.mailrooms.uploads("mr-H05", [digest(b"old"), digest(b"new")]) == {
+        digest(b"new"): 3
+    }
 
 
 async def test_what_is_over_a_day_old_does_not_count(store: SqlStore) -> None:
     await keep(store, b"a" * 60, quota=100)
     later = NOW + uploads.UPLOAD_FOR + timedelta(seconds=1)
-    assert await store.keep_upload("mr-H05", digest(b"b" * 60), b"b" * 60, later, 100)
+    assert await store.mailrooms.keep_upload("mr-H05", digest(b"b" * 60), b"b" * 60, later, 100)
 
 
 async def test_a_part_survives_a_restart(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         await keep(store, b"part")
     with open_store(tmp_path) as store:
-        assert store.uploads("mr-H05", [digest(b"part")]) == {digest(b"part"): 4}
+        assert store.mailrooms.uploads("mr-H05", [digest(b"part")]) == {digest(b"part"): 4}
 
 
 def test_no_statement_reads_the_whole_table(tmp_path: Path) -> None:

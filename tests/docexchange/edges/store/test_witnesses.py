@@ -38,11 +38,11 @@ async def hear(store: SqlStore, *claims: str) -> list[str]:
     """A document and its receipt for each; the kinds of the contradictions."""
     found = []
     for claim in claims:
-        number = len(store.documents(limit=100)) + 1
+        number = len(store.outgoing.documents(limit=100)) + 1
         sent = document(f"D{number}", document_id=f"H05,{number}")
-        await store.submit(sent)
+        await store.outgoing.submit(sent)
         one = receipt(sent, checkpoint=claim)
-        assert await store.apply_receipt(one) is ReceiptOutcome.APPLIED
+        assert await store.receipts.apply(one) is ReceiptOutcome.APPLIED
         found += [each.kind for each in store.witnesses.take_alarms()]
     return found
 
@@ -55,27 +55,27 @@ async def test_a_claim_is_how_the_journal_stands(store: SqlStore) -> None:
     store.witnesses.look(NOW)
     assert store.witnesses.claim == ""
     for number in (1, 2):
-        await store.submit(document(f"D{number}", document_id=f"H05,{number}"))
+        await store.outgoing.submit(document(f"D{number}", document_id=f"H05,{number}"))
         store.witnesses.look(NOW)
         found = claimed("H05", store.witnesses.claim)
-        state = store.follow_journal(Follower())
+        state = store.journal.follow(Follower())
         assert found is not None
         assert (found.lines, found.root, found.head) == (state.lines, state.root, state.head)
         assert found.at == NOW
-        store.follow_journal(Follower([found]))
+        store.journal.follow(Follower([found]))
 
 
 async def test_a_start_reads_on_from_where_the_tree_was_kept(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        await store.submit(document())
+        await store.outgoing.submit(document())
         store.witnesses.look(NOW)
         assert await store.witnesses.keep_tree(NOW)
         assert not await store.witnesses.keep_tree(NOW + 2 * HOUR)  # nothing came since
-        await store.submit(document("D2", document_id="H05,2"))
+        await store.outgoing.submit(document("D2", document_id="H05,2"))
         store.witnesses.look(NOW)
         assert not await store.witnesses.keep_tree(NOW + HOUR - MINUTE)
         claim = store.witnesses.claim
-        lines = store.follow_journal(Follower()).lines
+        lines = store.journal.follow(Follower()).lines
     with (
         open_store(tmp_path) as store,
         patch.object(witnesses, "leaf_hash", wraps=witnesses.leaf_hash) as hashed,
@@ -88,7 +88,7 @@ async def test_a_start_reads_on_from_where_the_tree_was_kept(tmp_path: Path) -> 
 
 async def test_a_long_journal_is_read_bit_by_bit(store: SqlStore) -> None:
     for number in range(5):
-        await store.submit(document(f"D{number}", document_id=f"H05,{number}"))
+        await store.outgoing.submit(document(f"D{number}", document_id=f"H05,{number}"))
     notary, world = Notary(), cast("World", SimpleNamespace(store=store))
     with patch.object(witnesses, "LOOK_LINES", 2), patch.object(witnesses, "KEEP_LINES", 2):
         await notary.round(world=world, now=NOW)
@@ -97,15 +97,15 @@ async def test_a_long_journal_is_read_bit_by_bit(store: SqlStore) -> None:
             await notary.round(world=world, now=NOW)
     found = claimed("H05", store.witnesses.claim)
     assert found is not None
-    store.follow_journal(Follower([found]))
-    assert found.lines == store.follow_journal(Follower()).lines
+    store.journal.follow(Follower([found]))
+    assert found.lines == store.journal.follow(Follower()).lines
 
 
 async def test_many_lines_are_kept_before_the_hour(store: SqlStore) -> None:
-    await store.submit(document())
+    await store.outgoing.submit(document())
     store.witnesses.look(NOW)
     await store.witnesses.keep_tree(NOW)
-    await store.submit(document("D2", document_id="H05,2"))
+    await store.outgoing.submit(document("D2", document_id="H05,2"))
     store.witnesses.look(NOW)
     with patch.object(witnesses, "KEEP_LINES", 1):
         assert await store.witnesses.keep_tree(NOW)
@@ -113,10 +113,10 @@ async def test_many_lines_are_kept_before_the_hour(store: SqlStore) -> None:
 
 async def test_a_tree_of_another_journal_is_not_gone_on_with(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        await store.submit(document())
+        await store.outgoing.submit(document())
         store.witnesses.look(NOW)
         await store.witnesses.keep_tree(NOW)
-        store._reader._raw.execute("DELETE FROM journal")
+        store._access.reader._raw.execute("DELETE FROM journal")
     with open_store(tmp_path) as store:
         store.witnesses.look(NOW)
         assert store.witnesses.claim == ""
@@ -132,7 +132,7 @@ async def test_what_an_organ_says_is_kept_once_an_hour(store: SqlStore) -> None:
     assert lengths(store) == [5, 20, 21]
     [first, *_] = store.witnesses.of()
     assert (first.holder, first.checkpoint.organ) == ("H05", "H01")
-    assert store.blob(first.sha256)
+    assert store.contents.read(first.sha256)
 
 
 async def test_a_receipt_that_says_the_same_again_costs_nothing(store: SqlStore) -> None:
@@ -155,7 +155,7 @@ async def test_a_contradiction_is_journalled_once(store: SqlStore, later: str, k
     assert len(store.witnesses.of("H01")) == 2  # both are evidence
     lines = [
         row[0]
-        for row in store._reader._raw.execute("SELECT line FROM journal ORDER BY number")
+        for row in store._access.reader._raw.execute("SELECT line FROM journal ORDER BY number")
         if '"event":"witness_contradicts"' in row[0]
     ]
     assert len(lines) == 1
@@ -196,9 +196,9 @@ async def test_each_question_about_a_statement_has_its_index(store: SqlStore) ->
     }
     for query, wanted in expected.items():
         sql = f"EXPLAIN QUERY PLAN {query.sql}"
-        assert [row[3] for row in store._reader._raw.execute(sql, query.constants | given)] == [
-            wanted
-        ]
+        assert [
+            row[3] for row in store._access.reader._raw.execute(sql, query.constants | given)
+        ] == [wanted]
 
 
 async def test_a_clock_may_go_back_a_little(store: SqlStore) -> None:
@@ -210,5 +210,5 @@ async def test_what_was_not_kept_or_cannot_be_read_is_no_witness(store: SqlStore
     for year in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
         await hear(store, f"{said(5).rpartition(' ')[0]} {year}")
     stray = receipt(document("D9"), checkpoint=said(5), received_sha256="")
-    assert await store.apply_receipt(stray) is ReceiptOutcome.BAD_RECEIPT
+    assert await store.receipts.apply(stray) is ReceiptOutcome.BAD_RECEIPT
     assert store.witnesses.of() == []

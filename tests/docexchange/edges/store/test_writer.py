@@ -231,20 +231,20 @@ async def test_a_transaction_that_the_database_gave_up_fails_all(
 
 async def test_a_journal_that_cannot_be_written_fails_all(folder: Path) -> None:
     with open_store(folder) as store:
-        await store.submit(document("D1"))
-        store._reader._raw.execute("UPDATE journal SET hash = 'not hex'")
+        await store.outgoing.submit(document("D1"))
+        store._access.reader._raw.execute("UPDATE journal SET hash = 'not hex'")
         with pytest.raises(StoreError, match="nothing was stored: ValueError"):
-            await store.submit(document("D2"))
+            await store.outgoing.submit(document("D2"))
         with pytest.raises(StoreError, match="the store has stopped"):
-            await store.submit(document("D3"))
-        assert len(store.documents()) == 1
+            await store.outgoing.submit(document("D3"))
+        assert len(store.outgoing.documents()) == 1
 
 
 async def test_closing_commits_what_waits_and_then_takes_nothing(store: SqlStore) -> None:
-    waiting = asyncio.ensure_future(store.submit(document()))
+    waiting = asyncio.ensure_future(store.outgoing.submit(document()))
     await asyncio.sleep(0)
     store.close()
     assert not (await waiting).duplicate
     with pytest.raises(StoreError, match="the store is closed"):
-        await store.submit(document("D2"))
+        await store.outgoing.submit(document("D2"))
     store.close()
