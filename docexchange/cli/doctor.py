@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import exits, options, probes, session, show
-from .probes import Found, Verdict
+from .probe import Found, Patient, Verdict
 from .words import say
 
 _SIGNS = {
@@ -26,6 +26,7 @@ _NAMES = {
     "store": ("kho dữ liệu", "store"),
     "daemon": ("tiến trình", "daemon"),
     "broker": ("broker", "broker"),
+    "queues": ("hàng đợi", "queues"),
     "destinations": ("nơi nhận", "destinations"),
     "attention": ("cần người xem", "attention"),
     "timestamps": ("dấu thời gian", "timestamps"),
@@ -65,7 +66,7 @@ def doctor(
         raise typer.BadParameter(f"{', '.join(strange)}? {known}", param_hint="--only")
     found: list[Found] = []
     with session.open_store() as (config, store):
-        for one in probes.examine(probes.Patient(config, store, session.now()), chosen):
+        for one in probes.examine(Patient(config, store, session.now()), chosen):
             found.append(one)
             if not as_json:
                 _print(one)

@@ -7,66 +7,21 @@ its queue stands.
 
 from __future__ import annotations
 
-import asyncio
 import statistics
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from ..core.admission import Level
 from ..core.errors import DocexchangeError
-from . import exits, show
+from . import exits, probes_broker, show
+from .probe import Found, Patient, Probe, Verdict
 from .words import say
-
-if TYPE_CHECKING:
-    from ..config import Config
-    from ..edges.store import SqlStore
 
 CLOCK_BEHIND = timedelta(minutes=5)  # as `compose.CLOCK_BACK`: further behind nothing is signed
 CLOCK_SKEW = timedelta(seconds=30)  # between us and most of those who answer; receipts have seconds
 RECEIPTS = 50  # newest receipts whose times are compared
 COUNTED = 1000  # of what waits for a person; more is more than a figure tells
 WAL_LARGE = 1024 * 1024 * 1024  # bytes; the daemon keeps it below some ten MiB
-
-
-class Verdict(StrEnum):
-    """How a probe ended."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-    NOT_HERE = "not_applicable"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one probe found.
-
-    Args:
-        name: of the probe.
-        verdict: of the probe.
-        detail: what was seen, in the language spoken.
-        remedy: what to do about it, "" when nothing.
-    """
-
-    name: str
-    verdict: Verdict
-    detail: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """What the probes look at."""
-
-    config: Config
-    store: SqlStore
-    now: datetime
-
-
-Probe = Callable[[Patient], Iterator[Found]]
 
 
 def examine(patient: Patient, only: frozenset[str]) -> Iterator[Found]:
@@ -249,22 +204,6 @@ def _daemon(patient: Patient) -> Iterator[Found]:
         )
 
 
-def _brokers(patient: Patient) -> Iterator[Found]:
-    from ..edges import topology
-    from .topology import places
-
-    for place, (name, address, wanted) in enumerate(places(patient.config, "", "")):
-        ours = wanted if place else wanted.of_node(patient.config.node)  # the axis comes first
-        missing = asyncio.run(topology.check(address, ours))
-        if missing:
-            detail = say(f"{name}: thiếu {', '.join(missing)}", f"{name}: {', '.join(missing)}")
-            yield Found("broker", Verdict.BAD, detail, "docexchange topology apply")
-        else:
-            count = len(ours.queues)
-            told = say(f"{name}: nối được, đủ {count} hàng đợi", f"{name}: {count} queues stand")
-            yield Found("broker", Verdict.GOOD, told)
-
-
 def _destinations(patient: Patient) -> Iterator[Found]:
     """The oldest without an answer, by destination; a pause or a hold says why."""
     late = patient.config.retry.warn
@@ -398,7 +337,8 @@ PROBES: dict[str, Probe] = {
     "disk": _disk,
     "store": _store,
     "daemon": _daemon,
-    "broker": _brokers,
+    "broker": probes_broker.broker,
+    "queues": probes_broker.queues,
     "destinations": _destinations,
     "attention": _attention,
     "timestamps": _timestamps,

@@ -97,6 +97,19 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """A queue at one moment.
+
+    Args:
+        messages: that wait; those handed to a consumer and not yet acknowledged are not counted.
+        consumers: that take them.
+    """
+
+    messages: int
+    consumers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Everything that must stand on one vhost."""
 
@@ -307,22 +320,44 @@ async def check(url: str, topology: Topology) -> list[str]:
     ]
 
 
+async def depths(url: str, queues: Iterable[str]) -> dict[str, Depth]:
+    """What waits in these queues, and who takes it; changes nothing, needs no rights.
+
+    Args:
+        url: of the vhost.
+        queues: their names.
+
+    Returns:
+        The depth of each that stands; one that does not is left out (`check` names it).
+
+    Raises:
+        Deferred: the broker cannot be reached.
+    """
+    found = {name: await _ask(url, Queue(name)) for name in queues}
+    return {name: depth for name, depth in found.items() if depth is not None}
+
+
 async def _stands(url: str, thing: Exchange | Queue) -> bool:
-    """Whether it is there. A "no" of the broker ends the session, so each question has its own."""
+    return await _ask(url, thing) is not None
+
+
+async def _ask(url: str, thing: Exchange | Queue) -> Depth | None:
+    """How it stands, None when it does not; nothing waits in an exchange. A "no" of the broker ends
+    the session, so each question has its own."""
     session = await open_session(url)
     try:
         channel = await session.channel(confirms=False)
         if isinstance(thing, Exchange):
             await channel.exchange_declare(thing.name, passive=True)
-        else:
-            await channel.queue_declare(thing.name, passive=True)
+            return Depth(0, 0)
+        told = await channel.queue_declare(thing.name, passive=True)
     except ChannelNotFoundEntity:
-        return False
+        return None
     except BROKEN as error:
         raise unreachable(describe(error)) from error
     finally:
         await session.close()
-    return True
+    return Depth(told.message_count or 0, told.consumer_count or 0)
 
 
 async def open_session(url: str) -> Session:

@@ -133,3 +133,31 @@ def test_definitions_are_imported_and_complete(
     finally:
         asyncio.run(control(rabbit, "delete_vhost", "imported"))
         asyncio.run(control(rabbit, "delete_user", "node-H01"))
+
+
+def test_doctor_sees_what_nobody_takes(office: Office, rabbit: Node) -> None:
+    """One message waits in the inbox of a mailroom whose program is away, one was rejected by it;
+    the node's store is served, but not by a daemon on this broker."""
+    if not rabbit.running:
+        rabbit.start()
+    asyncio.run(fill(rabbit, "mr.inbox", "mr.dead.q"))
+    found = office.run("H05", "doctor", "--only", "queues", "--json").json["probes"]
+    asyncio.run(fill(rabbit))
+    by_text = {one["detail"]: one["verdict"] for one in found}
+    assert by_text["mr-H05: 1 message(s) wait in mr.inbox, no program takes them"] == "warning"
+    assert by_text["mr-H05: 1 refused message(s) lie in mr.dead.q"] == "warning"
+    assert by_text["mr-H05: the node runs and takes nothing from mr.submit.q (0)"] == "bad"
+    lanes = [text for text in by_text if text.startswith("axis: the node runs and takes nothing")]
+    assert [by_text[text] for text in lanes] == ["bad"]
+    assert all(queue_name("H05", lane) in lanes[0] for lane in Lane)
+
+
+async def fill(rabbit: Node, *queues: str) -> None:
+    """One message in each of these queues, none in the others of the mailroom."""
+    session = await connect(rabbit.admin_url("mr-H05"))
+    channel = await session.channel(confirms=True)
+    for queue in ("mr.inbox", "mr.replies", "mr.submit.q", "mr.dead.q"):
+        await channel.queue_purge(queue)
+    for queue in queues:
+        await channel.basic_publish(b"<a/>", exchange="", routing_key=queue)
+    await session.close()

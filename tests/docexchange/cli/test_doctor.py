@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,12 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
         }
         return []
 
+    async def taken(url: str, names: Iterable[str]) -> dict[str, topology.Depth]:
+        assert "localhost:1" in url
+        return {name: topology.Depth(0, 1) for name in names}
+
     monkeypatch.setattr(topology, "check", complete)
+    monkeypatch.setattr(topology, "depths", taken)
     monkeypatch.setattr(disk, "measure", lambda _: Disk(free=50 * GIB, total=100 * GIB))
 
 

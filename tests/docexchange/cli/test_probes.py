@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -12,8 +12,10 @@ import pytest
 
 from docexchange.cli import probes
 from docexchange.cli.doctor import _NAMES
+from docexchange.cli.probe import Patient
 from docexchange.core.admission import GIB, MIB, Disk
 from docexchange.core.errors import Conflict
+from docexchange.core.names import AXIS_DEAD, EVENTS, INBOX, SUBMIT_QUEUE, queue_name
 from docexchange.core.schedule import Lane
 from docexchange.edges import disk, topology
 from tests.authority import WEEK, crl
@@ -29,6 +31,15 @@ DEMO = "trusts a DEMO CA"  # the test PKI is one, and says so to every node
 Ill = Callable[[Office, pytest.MonkeyPatch], None]
 
 
+def hold(patch: pytest.MonkeyPatch, differing: dict[str, topology.Depth]) -> None:
+    """Every queue is empty and has its consumer, but these."""
+
+    async def told(_url: str, names: Iterable[str]) -> dict[str, topology.Depth]:
+        return {name: differing.get(name, topology.Depth(0, 1)) for name in names}
+
+    patch.setattr(topology, "depths", told)
+
+
 @pytest.fixture(autouse=True)
 def well(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node to which every probe applies, and of which every probe says good: its daemon runs (the
@@ -38,6 +49,7 @@ def well(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         return []
 
     monkeypatch.setattr(topology, "check", complete)
+    hold(monkeypatch, {})
     monkeypatch.setattr(disk, "measure", lambda _: Disk(free=50 * GIB, total=100 * GIB))
     config = office.folder / "H05" / "docexchange.toml"
     organ = 'chain = "chain.pem"\n'
@@ -75,6 +87,11 @@ def test_each_says_good_of_a_node_that_is_well(office: Office) -> None:
     assert [detail for _, detail, _ in look(office, "broker")] == [
         "axis: 3 queues stand",
         "mr-H05: 5 queues stand",
+    ]
+    lanes = ", ".join(f"{queue_name('H05', lane)} 0" for lane in Lane)
+    assert [detail for _, detail, _ in look(office, "queues")] == [
+        f"axis: {lanes}, docexchange.dead 0",
+        "mr-H05: mr.submit.q 0, mr.inbox 0, mr.replies 0, mr.events 0, mr.dead.q 0",
     ]
 
 
@@ -122,6 +139,18 @@ def no_queue(_office: Office, patch: pytest.MonkeyPatch) -> None:
         return ["queue mr.submit.q"] if url.endswith("/mr-H05") else []
 
     patch.setattr(topology, "check", gone)
+
+
+def no_mailroom(_office: Office, patch: pytest.MonkeyPatch) -> None:
+    hold(patch, {INBOX: topology.Depth(1_200, 0)})
+
+
+def deaf_node(_office: Office, patch: pytest.MonkeyPatch) -> None:
+    hold(patch, {SUBMIT_QUEUE: topology.Depth(3, 0)})
+
+
+def refused(_office: Office, patch: pytest.MonkeyPatch) -> None:
+    hold(patch, {AXIS_DEAD: topology.Depth(2, 0)})
 
 
 def no_answer(office: Office, _patch: pytest.MonkeyPatch) -> None:
@@ -174,6 +203,9 @@ AILMENTS: dict[Ill, tuple[str, str, str, str]] = {
     damage: ("store", "bad", "the content of A-BAD is damaged", "restore from a copy"),
     nothing_runs: ("daemon", "bad", "nothing leaves or arrives", "docexchange run"),
     no_queue: ("broker", "bad", "mr-H05: queue mr.submit.q", "docexchange topology apply"),
+    no_mailroom: ("queues", "warning", "mr-H05: 1,200 message(s) wait in mr.inbox", "its login"),
+    deaf_node: ("queues", "bad", "takes nothing from mr.submit.q (3)", "restart docexchange"),
+    refused: ("queues", "warning", "axis: 2 refused message(s) lie in", "Queues of refused"),
     no_answer: ("destinations", "warning", "H13: the oldest waits", "agency ping H13"),
     quarantined: ("attention", "warning", "1 quarantined", "docexchange quarantine list"),
     unstamped: ("timestamps", "warning", "the oldest 1 h", "docexchange timestamps check"),
@@ -205,7 +237,7 @@ def test_no_probe_is_without_an_illness_and_a_name() -> None:
 def test_a_probe_that_fails_itself_hides_no_other(
     office: Office, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def fails(_patient: probes.Patient) -> Any:
+    def fails(_patient: Patient) -> Any:
         raise Conflict("it cannot be looked at", "không xem được")
         yield
 
@@ -215,3 +247,14 @@ def test_a_probe_that_fails_itself_hides_no_other(
     assert ran.code == 1
     assert [one for one, verdict in verdicts.items() if verdict == "bad"] == [name]
     assert set(verdicts) == set(probes.PROBES)
+
+
+def test_queues_that_nobody_should_take_from_are_no_trouble(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = topology.Depth(0, 0)
+    hold(monkeypatch, {INBOX: empty, EVENTS: topology.Depth(9, 0), AXIS_DEAD: empty})
+    assert {verdict for verdict, _, _ in look(office, "queues")} == {"good"}
+    nothing_runs(office, monkeypatch)  # said by the probe `daemon`, once
+    deaf_node(office, monkeypatch)
+    assert {verdict for verdict, _, _ in look(office, "queues")} == {"good"}
