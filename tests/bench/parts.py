@@ -1,5 +1,8 @@
 """An envelope in parts between two real daemons: memory of both, and what small documents feel.
 
+The mailroom submits it as JSON with its attachment in parts, so the sender takes it in, packs it
+and sends it.
+
 idle       small documents from mailroom to receipt, one at a time
 meanwhile  the same while the large one is sent, received, judged and handed over
 
@@ -26,6 +29,7 @@ from envelopes import edxml
 from envelopes.pack import new_document
 from tests.bench.large import MIB, write_content
 from tests.bench.timing import percentile
+from tests.bench.uploads import upload
 
 SENDER, RECEIVER = "H05", "H01"
 SMALL = 20  # documents whose latency is taken while nothing else happens
@@ -42,10 +46,9 @@ class Measured:
 
     Args:
         size: of the envelope, bytes.
-        seconds: from its queueing to its receipt.
+        seconds: from its queueing (the reply of the node) to its receipt.
         peaks: organ -> bytes over idle.
         idle, meanwhile: latencies of small documents, s.
-        handed_over: whether its mailroom's queue got it.
     """
 
     size: int
@@ -53,7 +56,6 @@ class Measured:
     peaks: Mapping[str, int]
     idle: list[float]
     meanwhile: list[float]
-    handed_over: bool
 
     @property
     def slower(self) -> float:
@@ -114,13 +116,16 @@ async def measure(folder: Path, size: int) -> Measured:
             config = stage.config(organ)
             config.write_text(config.read_text().replace(*WAITS))
             await stage.start_node(organ)
-        return await between(stage, await stage.open_clerk(SENDER), size)
+        return await between(stage, await stage.open_clerk(SENDER), size, by_mailroom=True)
     finally:
         await stage.close()
 
 
-async def between(stage: Playground, clerk: Clerk, size: int) -> Measured:
-    """Measure between two nodes that serve; `clerk` is the sender's mailroom."""
+async def between(
+    stage: Playground, clerk: Clerk, size: int, *, by_mailroom: bool = False
+) -> Measured:
+    """Measure between two nodes that serve; `clerk` is the sender's mailroom, which submits the
+    large one as JSON with its attachment in parts, too, or leaves it to the administrator."""
     small = _Small(clerk)
     for _ in range(SMALL // 2):
         await small.exchange()
@@ -130,26 +135,40 @@ async def between(stage: Playground, clerk: Clerk, size: int) -> Measured:
         _forget_peak(stage, organ)
     path = stage.folder / "phu-luc.bin"
     write_content(path, size)
-    options = ("--from", SENDER, "--to", RECEIVER, "--number", "20", "--notation", "QĐ-UBND")
-    sent = await stage.ask(SENDER, "send", str(path), *options, "--subject", "Phụ lục lớn")
+    send = _by_mailroom(stage, clerk, path) if by_mailroom else _by_command(stage, path)
+    tracking_id = await send
     begun = time.perf_counter()
     meanwhile: list[float] = []
     async with asyncio.timeout(LONGEST):
         while True:
             meanwhile.append(await small.exchange())
-            if clerk_knows(clerk, sent["tracking_id"]):
+            if clerk_knows(clerk, tracking_id):
                 seconds = time.perf_counter() - begun
                 break
             await asyncio.sleep(PAUSE)
-        while not (handed_over := await _handed_over(stage)):
+        while (shown := await _shown(stage))["handed_over_at"] is None:
             await small.exchange()
     peaks = {organ: _memory(stage, organ, "VmHWM") - rest for organ, rest in resting.items()}
-    return Measured(sent["size"], seconds, peaks, idle, meanwhile, handed_over)
+    return Measured(shown["size"], seconds, peaks, idle, meanwhile)
 
 
-async def _handed_over(stage: Playground) -> bool:
-    shown: Any = await stage.ask(RECEIVER, "inbox", "show", "20/QĐ-UBND")
-    return shown["handed_over_at"] is not None
+async def _by_command(stage: Playground, path: Path) -> str:
+    """Queue it as an administrator does; its tracking_id."""
+    options = ("--from", SENDER, "--to", RECEIVER, "--number", "20", "--notation", "QĐ-UBND")
+    sent = await stage.ask(SENDER, "send", str(path), *options, "--subject", "Phụ lục lớn")
+    return str(sent["tracking_id"])
+
+
+async def _by_mailroom(stage: Playground, clerk: Clerk, path: Path) -> str:
+    """Submit it over AMQP and wait for the reply; its tracking_id."""
+    await upload(stage.mailroom_url(SENDER), path, RECEIVER, "large")
+    return str((await clerk.reply_to("large", LONGEST))["tracking_id"])
+
+
+async def _shown(stage: Playground) -> dict[str, Any]:
+    """What the receiver's inbox says of it."""
+    shown: dict[str, Any] = await stage.ask(RECEIVER, "inbox", "show", "20/QĐ-UBND")
+    return shown
 
 
 def _memory(stage: Playground, organ: str, name: str) -> int:

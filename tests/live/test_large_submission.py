@@ -15,57 +15,13 @@ import aio_pika
 import pytest
 
 from docexchange.demo.rabbitmq import Node
+from tests.bench.uploads import upload
 from tests.live.rig import RESTART, exchange, mailroom_url
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 MIB = 1024 * 1024
-PART = 4 * MIB
 CONTENT = random.Random(20).randbytes(20 * MIB)
-
-
-def letter(parts: list[str]) -> dict[str, Any]:
-    return {
-        "organ_from": "H05",
-        "organs_to": ["H13"],
-        "code": {"number": "20", "notation": "QĐ-UBND"},
-        "subject": "Hồ sơ lớn",
-        "promulgation_date": "2026-11-23",
-        "attachments": [
-            {
-                "name": "ho-so.bin",
-                "sha256": hashlib.sha256(CONTENT).hexdigest(),
-                "size": len(CONTENT),
-                "parts": parts,
-            }
-        ],
-    }
-
-
-async def send(rabbit: Node) -> None:
-    """What an integrator does, one message after the other on one connection."""
-    async with await aio_pika.connect(mailroom_url(rabbit, "H05")) as connection:
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        submit = await channel.get_exchange("mr.submit", ensure=False)
-        digests = []
-        for begin in range(0, len(CONTENT), PART):
-            part = CONTENT[begin : begin + PART]
-            digests.append(hashlib.sha256(part).hexdigest())
-            message = aio_pika.Message(
-                part,
-                delivery_mode=2,
-                message_id=f"part-{begin}",
-                content_type="application/octet-stream",
-                headers={"x-sha256": digests[-1]},
-            )
-            await submit.publish(message, "submit.part")
-        message = aio_pika.Message(
-            json.dumps(letter(digests)).encode(),
-            delivery_mode=2,
-            message_id="large-1",
-            content_type="application/vnd.docexchange.submission+json",
-        )
-        await submit.publish(message, "submit.document")
 
 
 async def received(rabbit: Node) -> tuple[dict[str, Any], bytes]:
@@ -89,7 +45,9 @@ async def test_twenty_mebibytes_of_json_arrive(
     empty_axis: Node, empty_mailrooms: Node, tmp_path: Path
 ) -> None:
     async with exchange(tmp_path, empty_axis) as configs, asyncio.timeout(RESTART):
-        await send(empty_mailrooms)
+        file = tmp_path / "ho-so.bin"
+        file.write_bytes(CONTENT)
+        await upload(mailroom_url(empty_mailrooms, "H05"), file, "H13", "large-1")
         listed, envelope = await received(empty_mailrooms)
         assert hashlib.sha256(envelope).hexdigest() == listed["sha256"]
         store = configs["H05"].store
