@@ -47,7 +47,7 @@ from .edges.clock import WallClock
 from .edges.mailroom import Mailrooms
 from .edges.store import SqlStore
 from .edges.supervisor import Pulse, Supervisor
-from .flow import door, echo, inbox, keeper, mailroom
+from .flow import door, echo, handover, inbox, keeper, mailroom
 from .flow.announcing import Announcer
 from .flow.echo import Echo
 from .flow.outbox import Sender
@@ -372,8 +372,8 @@ class Daemon:
         committed = self._waker()
         while True:
             committed.clear()
-            confirmed, why = await mailroom.hand_over(
-                vhost, mailrooms, world=self.world, clock=self.clock
+            confirmed, why = await handover.hand_over(
+                vhost, mailrooms, store=self.store, clock=self.clock
             )
             if why:
                 log.info("mailroom_waits", vhost=vhost, why=why)

@@ -218,8 +218,9 @@ def document(number: int, to: tuple[str, ...], sender: str = "H05", text: str = 
 
 
 def flip(node: Node, sha256: str) -> None:
-    """Change one byte of the content with this digest, behind the back of the store. The second
-    time it is right again."""
+    """Change one byte of the content with this digest, behind the back of the store, which does
+    not have it at hand any more. The second time it is right again."""
+    node.store._access.fresh.take(sha256)
     where = "blob_id = (SELECT id FROM blobs WHERE sha256 = ?)"
     with closing(sqlite3.connect(node.path)) as raw:
         rowid, data = raw.execute(

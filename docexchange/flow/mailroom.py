@@ -1,9 +1,9 @@
-"""The mailroom's side: submissions and status reports in, replies, inbox and events out.
+"""What mailrooms send: submissions, status reports, recalls and parts.
 
-    take        one message of a mailroom -> outbox.submit, receipts.report or uploads.take_part;
-                the reply is queued in the same transaction, then the message is acked
-    hand_over   rows of the mailroom outbox, in order, marked at the confirm: at least once
+    take    one message of a mailroom -> outbox.submit, receipts.report or uploads.take_part; the
+            reply is queued in the same transaction, then the message is acked
 
+What goes to them is for `handover`.
 The contract (names, keys, properties, problem codes): contract/asyncapi.yaml, and README.md.
 """
 
@@ -34,12 +34,11 @@ from ..core.errors import (
     SubmissionRefused,
 )
 from ..core.events import accepted_reply, problem_reply
-from ..core.model import MailroomMessage, Origin, Outgoing, Submitted
+from ..core.model import MailroomMessage, Origin, Submitted
 from ..core.policy import check_secrecy, check_sender
-from ..core.ports import Clock, MailroomBroker, MailroomIncoming
+from ..core.ports import MailroomIncoming
 from ..core.world import World
 from . import changes, outbox, recall, receipts, submission, uploads
-from .damage import set_aside
 from .forms import Form, NotJson
 from .offload import aside, is_heavy
 from .properties import (
@@ -63,7 +62,6 @@ SUBMIT_RECALL = "submit.recall"
 SUBMIT_PART = "submit.part"
 STAFF = ("name", "department", "phone", "email")
 JSON_ASIDE = 64 * 1024  # bytes; to read and decode more takes longer than the loop may wait
-HAND_OVER_ROWS = 32  # messages in hand per mailroom: at 8 MiB each 256 MiB at the very most
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,37 +411,3 @@ _TAKERS: Mapping[str, Callable[[Errand], Awaitable[None]]] = {
     SUBMIT_STATUS: _take_status,
     SUBMIT_RECALL: _take_recall,
 }
-
-
-async def hand_over(
-    vhost: str, broker: MailroomBroker, *, world: World, clock: Clock
-) -> tuple[int, str]:
-    """Publish the next messages for a mailroom, in order.
-
-    Those before the first that is not confirmed are marked; the others come again, so a mailroom
-    may see a message twice under the same message_id, and never loses one.
-
-    Returns:
-        (how many were confirmed, why the first of the rest was not, "" if all were).
-    """
-    rows: list[Outgoing] = []
-    for row in world.store.mailrooms.due(vhost, 0, HAND_OVER_ROWS):
-        if row.damaged:  # it must not stop the others
-            await set_aside(row, row.damaged, world.store, clock)
-        else:
-            rows.append(row)
-    results = await asyncio.gather(
-        *(broker.publish(row.message) for row in rows), return_exceptions=True
-    )
-    confirmed: list[int] = []
-    why = ""
-    for row, result in zip(rows, results, strict=True):
-        if isinstance(result, Deferred):
-            why = str(result)
-            break
-        if isinstance(result, BaseException):
-            raise result
-        confirmed.append(row.row_id)
-    if confirmed:
-        await world.store.mailrooms.sent(confirmed, clock.now())
-    return len(confirmed), why

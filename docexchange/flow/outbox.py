@@ -45,7 +45,7 @@ from ..core.states import Event, Kind
 from ..core.world import World
 from . import large, parts, remote
 from .destinations import Change, Destinations
-from .offload import aside, is_heavy_document
+from .offload import DIGEST_BYTES, aside, is_heavy_document
 from .signing import signed
 
 log = structlog.get_logger()
@@ -100,8 +100,7 @@ async def submit(
     away = sign_with or world.remote.get(document.sender.organ_id)
     if away is not None:  # one that nobody signed in time must not stand in the way
         await remote.expire(world=world, now=now)
-    size, measured = await aside(is_heavy_document(document), _measured, document)
-    digest = content_sha256 or measured
+    size, digest = await aside(is_heavy_document(document), _measured, document, content_sha256)
     stored = large.is_large(document)
     if stored and (earlier := _earlier(document, digest, origin, world)) is not None:
         if reply is not None:
@@ -125,7 +124,7 @@ async def submit(
     else:
         data = await _sign(document, world, now)
         _check_size(len(data), world)
-        sha256 = hashlib.sha256(data).hexdigest()
+        sha256 = (await aside(len(data) > DIGEST_BYTES, hashlib.sha256, data)).hexdigest()
     submission = Submission(
         tracking_id=world.new_id(),
         kind=Kind.DOCUMENT,
@@ -195,19 +194,21 @@ def _check_size(size: int, world: World) -> None:
         )
 
 
-def _measured(document: Document) -> tuple[int, str]:
-    """Size and SHA-256 of a document as it is written, without our hop and signature. Raises
-    SubmissionRefused if it has too many elements."""
+def _measured(document: Document, known: str) -> tuple[int, str]:
+    """Size and SHA-256 (the one that is known, or its own) of a document as it is written, without
+    our hop and signature. Raises SubmissionRefused if it has too many elements."""
     if large.is_large(document):
-        return large.measured(document)
+        size, own = large.measured(document)
+        return size, known or own
     digest, size, elements = hashlib.sha256(), 0, 0
     for piece in edxml.pieces(document):
-        digest.update(piece)
+        if not known:
+            digest.update(piece)
         size += len(piece)
         if piece.startswith(b"<"):  # the content of an attachment has none
             elements += piece.count(b"<") - piece.count(b"</")
     check_elements(elements, len(document.recipients))
-    return size, digest.hexdigest()
+    return size, known or digest.hexdigest()
 
 
 async def _sign(document: Document, world: World, now: datetime) -> bytes:
@@ -377,7 +378,7 @@ class Sender:
         if self._in_parts(due):
             await parts.publish(due, headers, self._world.store, self._broker, self._large)
             return
-        data = self._world.store.contents.read(due.sha256)
+        data = await self._world.store.contents.load(due.sha256)
         await self._broker.publish(due.lane, due.to_organ, data, headers)
 
     def _in_parts(self, due: Due) -> bool:

@@ -88,7 +88,7 @@ async def read(vhost: str, digests: Collection[str], store: Store) -> dict[str, 
     found: dict[str, bytes] = {}
     for digest in digests:
         try:
-            found[digest] = store.contents.read(digest)
+            found[digest] = await store.contents.load(digest)
         except (ContentDamaged, NotFound) as damaged:
             log.error("damaged", vhost=vhost, part=digest, why=str(damaged))
             await store.mailrooms.drop_uploads(vhost, [digest])

@@ -15,7 +15,7 @@ import pytest
 from docexchange.core.model import JournalLine, MailroomMessage
 from docexchange.core.schedule import Lane
 from docexchange.core.states import State, StatusCode
-from docexchange.flow import inbox, keeper, mailroom, receipts
+from docexchange.flow import handover, inbox, keeper, receipts
 from docexchange.flow.parts import LargePorter
 from envelopes.evidence.journal import Follower
 from envelopes.pack import pack, with_trace
@@ -43,7 +43,7 @@ def noted(node: Node) -> list[dict[str, Any]]:
 
 
 async def hand_over(theatre: Theatre, node: Node, desk: Desk) -> list[MailroomMessage]:
-    await mailroom.hand_over("mr-H01", desk, world=node.world, clock=theatre.clock)  # type: ignore[arg-type]
+    await handover.hand_over("mr-H01", desk, store=node.store, clock=theatre.clock)  # type: ignore[arg-type]
     return [one for one in desk.taken if one.type == "document.deliver.v1"]
 
 

@@ -92,6 +92,11 @@ class Contents(Protocol):
         """Stored envelope bytes, checked against the digest. Raises NotFound, StoreError."""
         ...
 
+    async def load(self, sha256: str) -> bytes:
+        """The same for the event loop, which does not wait for the disk: what was stored a moment
+        ago is at hand, and a thread reads what is long. Raises NotFound, StoreError."""
+        ...
+
     async def sweep_orphans(self, now: datetime) -> int:
         """Forget what nobody can need any more: content never linked and parts never used (a day),
         origins, attempts and confirmed mailroom messages (30 days). Returns how many rows, at most

@@ -45,7 +45,7 @@ class Mailrooms(Protocol):
 
     def due(self, vhost: str, after: int, limit: int, *, large: bool = False) -> Sequence[Outgoing]:
         """Messages for a mailroom that are not confirmed yet, in order, row_id > after; or those
-        that are handed over in parts, without their bodies."""
+        that are handed over in parts."""
         ...
 
     async def set_aside(self, row_id: int, why: str, now: datetime) -> None:

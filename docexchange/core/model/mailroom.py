@@ -56,13 +56,11 @@ class Outgoing:
 
     Args:
         row_id: its number.
-        message: `body` is filled in unless the message is large.
-        damaged: why its content cannot be read, "" when it can.
+        message: its `body` is None when that is stored content.
     """
 
     row_id: int
     message: MailroomMessage
-    damaged: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from .transaction import Transaction
 CHUNK = 1024 * 1024  # bytes a row; also what a transaction shared with others takes at most
 WHOLE_MAX = 8 * 1024 * 1024  # bytes; what is larger is never read into memory whole
 ORPHAN_AFTER = timedelta(days=1)
+ASIDE_BYTES = 64 * 1024  # more is read by a thread: the loop may read dozens, one after the other
 FRESH_BYTES = 64 * 1024 * 1024  # eight of the largest envelopes, hundreds of the usual size
 
 _b, _c = tables.blobs, tables.chunks
@@ -91,8 +92,8 @@ _NEEDED = tuple(
 
 
 class Fresh:
-    """Envelopes committed a moment ago, for their first publish: what leaves at once need not be
-    read back. Bounded; what is taken or pushed out is read from the store from then on."""
+    """Envelopes that are being committed, for their first publish or handing over: what leaves at
+    once need not be read back. Bounded; what is taken or pushed out is read from the store."""
 
     def __init__(self, most: int = FRESH_BYTES) -> None:
         self._most = most
@@ -174,6 +175,12 @@ def parts(data: bytes) -> Iterator[tuple[int, memoryview]]:
     view = memoryview(data)
     for seq, start in enumerate(range(0, max(len(view), 1), CHUNK)):
         yield seq, view[start : start + CHUNK]
+
+
+def size_of(connection: Connection, sha256: str) -> int:
+    """Bytes of a content; 0 when it is not here."""
+    known = connection.one(_WHERE, sha256=sha256)
+    return known["size"] if known is not None else 0
 
 
 def read(connection: Connection, sha256: str) -> bytes:

@@ -8,9 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select, update
 
-from ...core.errors import ContentDamaged, NotFound
 from ...core.model import MailroomMessage, Outgoing
-from . import blobs, tables
+from . import tables
 from .database import Connection, Query, Row, micros
 from .transaction import Transaction
 
@@ -43,20 +42,9 @@ _HANDED_OVER = Query(
 def due(
     connection: Connection, vhost: str, after: int, limit: int, *, large: bool = False
 ) -> list[Outgoing]:
-    """Unconfirmed messages for a mailroom after this row, in order, with their bodies; or those
-    that are large, without. Of one whose content cannot be read it says so."""
+    """Unconfirmed messages for a mailroom after this row, in order; or those that are large."""
     rows = connection.rows(_DUE, vhost=vhost, large=int(large), after=after, most=limit)
-    return [_outgoing(connection, row) for row in rows]
-
-
-def _outgoing(connection: Connection, row: Row) -> Outgoing:
-    blob, body = row["blob"], row["body"]
-    if blob is None or row["large"]:
-        return Outgoing(row["id"], _message(row, body))
-    try:
-        return Outgoing(row["id"], _message(row, blobs.read(connection, blob)))
-    except (ContentDamaged, NotFound) as damaged:
-        return Outgoing(row["id"], _message(row, None), str(damaged))
+    return [Outgoing(row["id"], _message(row)) for row in rows]
 
 
 def sent(transaction: Transaction, row_ids: Sequence[int], now: datetime) -> None:
@@ -73,7 +61,7 @@ def _hand_over(transaction: Transaction, row: Row, now: datetime) -> None:
         transaction.note("handed_over", ref, now, mailroom=row["vhost"])
 
 
-def _message(row: Row, body: bytes | None) -> MailroomMessage:
+def _message(row: Row) -> MailroomMessage:
     return MailroomMessage(
         vhost=row["vhost"],
         routing_key=row["routing_key"],
@@ -81,7 +69,7 @@ def _message(row: Row, body: bytes | None) -> MailroomMessage:
         type=row["type"],
         content_type=row["content_type"],
         headers=json.loads(row["headers"]),
-        body=body,
+        body=row["body"],
         blob=row["blob"] or "",
         correlation_id=row["correlation_id"],
         large=bool(row["large"]),

@@ -57,12 +57,13 @@ class SqlIncoming(Section):
     async def accept(self, arrival: Arrival, receipt: Submission) -> Acceptance:
         access = self._access
         await access.write_large(arrival.sha256, arrival.data, arrival.arrived_at, in_hand=True)
-        acceptance = await access.writer.write(
-            "accept", lambda work: arrivals.accept(work, arrival, receipt), in_hand=True
-        )
-        if isinstance(receipt.data, bytes):
-            access.fresh.add(receipt.sha256, receipt.data)
-        return acceptance
+        leaving = [(receipt.sha256, receipt.data)]
+        if arrival.delivery is not None:
+            leaving.append((arrival.sha256, arrival.data))
+        with access.committing(*leaving):
+            return await access.writer.write(
+                "accept", lambda work: arrivals.accept(work, arrival, receipt), in_hand=True
+            )
 
     answer_again = finishes("answer_again", arrivals.answer_again)
     arrival = looks(views.arrival)
@@ -101,7 +102,15 @@ class SqlContents(Section):
     """Implements `core.memory.Contents`."""
 
     def read(self, sha256: str) -> bytes:
-        return self._access.fresh.take(sha256) or blobs.read(self._access.reader, sha256)
+        return blobs.read(self._access.reader, sha256)
+
+    async def load(self, sha256: str) -> bytes:
+        data = self._access.fresh.take(sha256)
+        if data is not None:
+            return data
+        if blobs.size_of(self._access.reader, sha256) <= blobs.ASIDE_BYTES:
+            return self.read(sha256)
+        return await asyncio.to_thread(self.read, sha256)
 
     def open(self, content: InStore | str) -> BinaryIO:
         return streams.open_blob(self._access.path, content)

@@ -58,12 +58,10 @@ class SqlOutgoing(Section):
     ) -> Submitted:
         access = self._access
         await access.write_large(submission.sha256, submission.data, submission.submitted_at)
-        submitted = await access.writer.write(
-            "submit", lambda work: submissions.submit(work, submission, reply)
-        )
-        if isinstance(submission.data, bytes):
-            access.fresh.add(submission.sha256, submission.data)
-        return submitted
+        with access.committing((submission.sha256, submission.data)):
+            return await access.writer.write(
+                "submit", lambda work: submissions.submit(work, submission, reply)
+            )
 
     find = reads(submissions.find)
     submission_of = reads(recalls.submission_of)

@@ -15,7 +15,8 @@ The name of a write is that of its crash points (`crashpoints.COMMITS`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial, wraps
 from pathlib import Path
@@ -60,6 +61,20 @@ class Access:
             connection = self._here.connection = Connection(self.path, cache_kib=kib)
             self._readers.append(connection)
         return connection
+
+    @contextmanager
+    def committing(self, *contents: tuple[str, Content]) -> Iterator[None]:
+        """Have content at hand while it is committed: whoever publishes it may be awake before us.
+        When it is not stored, it is not."""
+        for sha256, data in contents:
+            if isinstance(data, bytes):
+                self.fresh.add(sha256, data)
+        try:
+            yield
+        except BaseException:
+            for sha256, _ in contents:
+                self.fresh.take(sha256)
+            raise
 
     def close(self) -> None:
         """Commit what waits, then close every connection; closing twice does nothing."""

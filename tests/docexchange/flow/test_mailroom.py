@@ -1,4 +1,4 @@
-"""docexchange.flow.mailroom: submissions, status reports, replies, handing over."""
+"""docexchange.flow.mailroom: submissions, status reports, replies."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from docexchange.core.errors import Deferred
-from docexchange.core.model import MailroomMessage
 from docexchange.core.states import SigningState
 from docexchange.flow import mailroom, outbox
 from envelopes import edxml
@@ -38,19 +36,6 @@ class Message:
 
     def ack(self) -> None:
         self.acked = True
-
-
-class Porter:
-    """A mailroom broker that confirms what it is told to."""
-
-    def __init__(self, confirms: int = 1000) -> None:
-        self.published: list[MailroomMessage] = []
-        self._confirms = confirms
-
-    async def publish(self, message: MailroomMessage) -> None:
-        if len(self.published) >= self._confirms:
-            raise Deferred("not confirmed")
-        self.published.append(message)
 
 
 @pytest.fixture
@@ -203,52 +188,6 @@ async def test_a_report_that_is_no_object(theatre: Theatre, node: Node, body: by
     message = status("x", "03")
     message.body = body
     assert (await take(theatre, message))["code"] == "E-FMT-004"
-
-
-async def test_inbox_events_and_replies_are_handed_over_in_order(
-    theatre: Theatre, node: Node
-) -> None:
-    await take(theatre, Message(edxml.write(document(1, ("H01",)))))
-    await theatre.settle()
-    porter = Porter()
-    count, why = await mailroom.hand_over("mr-H05", porter, world=node.world, clock=theatre.clock)
-    assert (count, why) == (len(porter.published), "")
-    keys = [message.routing_key for message in porter.published]
-    assert keys == ["reply.accepted", "event.H05", "event.H05", "event.H05"]
-    again, _ = await mailroom.hand_over("mr-H05", porter, world=node.world, clock=theatre.clock)
-    assert again == 0
-
-
-async def test_the_inbox_message_is_the_envelope_byte_for_byte(
-    theatre: Theatre, node: Node
-) -> None:
-    ref = await theatre.send(1, ("H01",))
-    await theatre.settle()
-    receiver = theatre.nodes["H01"]
-    porter = Porter()
-    await mailroom.hand_over("mr-H01", porter, world=receiver.world, clock=theatre.clock)
-    message = porter.published[0]
-    arrival = receiver.store.incoming.arrivals()[0]
-    assert message.body == node.store.contents.read(node.store.outgoing.document(ref).sha256)
-    assert message.message_id == arrival.tracking_id
-    assert message.headers["x-verdict"] == "TOTAL-PASSED"
-    assert arrival.handed_over_at == theatre.clock.now()
-
-
-async def test_what_is_not_confirmed_comes_again_under_the_same_id(
-    theatre: Theatre, node: Node
-) -> None:
-    for number in (1, 2, 3):
-        await take(theatre, Message(edxml.write(document(number, ("H01",))), f"m-{number}"))
-    weak = Porter(confirms=1)
-    assert await mailroom.hand_over("mr-H05", weak, world=node.world, clock=theatre.clock) == (
-        1,
-        "not confirmed",
-    )
-    strong = Porter()
-    await mailroom.hand_over("mr-H05", strong, world=node.world, clock=theatre.clock)
-    handed = [message.message_id for message in (*weak.published, *strong.published)]
-    assert len(handed) == len(set(handed)) == 3
 
 
 async def test_a_mailroom_recalls_its_document(theatre: Theatre, node: Node) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from docexchange.core.policy import Limits
 from docexchange.core.schedule import Lane
 from docexchange.core.states import State
 from docexchange.flow import outbox
+from docexchange.flow.offload import DIGEST_BYTES
 from envelopes.model import Attachment, Document, Organization, OtherInfo
 from envelopes.report import Indication
 from envelopes.verify import verify
@@ -148,3 +151,23 @@ async def test_what_a_receivers_gate_would_refuse_is_refused_at_ours(
         await submit(theatre, made)
     assert refused.value.code == "E-RTE-004"
     assert nothing_stored(theatre)
+
+
+async def test_the_digest_of_a_long_envelope_is_not_taken_on_the_loop(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256, on_the_loop = hashlib.sha256, []
+
+    def watched(data: bytes = b"") -> object:
+        if len(data) > DIGEST_BYTES:
+            on_the_loop.append(threading.current_thread() is threading.main_thread())
+        return sha256(data)
+
+    made = document(1, ("H01",))
+    (attachment,) = made.attachments
+    longer = replace(made, attachments=(replace(attachment, content=bytes(DIGEST_BYTES)),))
+    monkeypatch.setattr(hashlib, "sha256", watched)
+    ref = await submit(theatre, longer)
+    assert on_the_loop == [False]
+    view = theatre.nodes["H05"].store.outgoing.document(ref)
+    assert sha256(theatre.nodes["H05"].store.contents.read(view.sha256)).hexdigest() == view.sha256

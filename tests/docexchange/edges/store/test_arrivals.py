@@ -29,7 +29,7 @@ async def test_it_is_stored_with_receipt_and_message_at_once(store: SqlStore) ->
     assert store.incoming.find("H05", arrival().sha256) == "A1"
     assert [each.tracking_id for each in due(store, Lane.RECEIPTS)] == ["A1-01"]
     [row] = store.mailrooms.due("mr-H05", 0, 10)
-    assert (row.message.message_id, row.message.body) == ("A1", arrival().data)
+    assert (row.message.message_id, row.message.blob) == ("A1", arrival().sha256)
     assert row.message.headers["x-verdict"] == "TOTAL-PASSED"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import BinaryIO
@@ -12,6 +13,7 @@ import pytest
 from docexchange.core.errors import NotFound, StoreError
 from docexchange.core.model import Acceptance
 from docexchange.edges.store import SqlStore, blobs
+from docexchange.edges.store.database import Connection
 from envelopes.model import Stored
 from tests.records import NOW, arrival, digest, document, first_receipt, kept
 
@@ -47,6 +49,36 @@ async def test_content_is_kept_once(store: SqlStore) -> None:
     assert await store.incoming.accept(found, first_receipt(found)) is Acceptance.NEW
     await store.incoming.quarantine(kept(data=LARGE), None)
     assert len(rows(store)) == 4  # three and the receipt
+
+
+@pytest.mark.parametrize(("size", "aside"), [(blobs.ASIDE_BYTES, False), (len(LARGE), True)])
+async def test_the_loop_never_reads_what_is_long(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, size: int, aside: bool
+) -> None:
+    data, readers = LARGE[:size], []
+    read = blobs.read
+
+    def watched(connection: Connection, sha256: str) -> bytes:
+        readers.append(threading.current_thread() is not threading.main_thread())
+        return read(connection, sha256)
+
+    monkeypatch.setattr(blobs, "read", watched)
+    await store.outgoing.submit(document(data=data))
+    assert await store.contents.load(digest(data)) == data  # a moment ago: at hand, once
+    assert readers == []
+    assert await store.contents.load(digest(data)) == data
+    assert readers == [aside]
+
+
+async def test_what_waits_for_a_mailroom_is_at_hand(store: SqlStore) -> None:
+    """And what waits for none is not: nobody would take it."""
+    found = replace(arrival(data=LARGE), delivery=None)
+    await store.incoming.accept(found, first_receipt(found))
+    assert store._access.fresh.take(found.sha256) is None
+    other = arrival("T2", data=LARGE[1:])
+    assert other.delivery is not None
+    await store.incoming.accept(other, first_receipt(other))
+    assert store._access.fresh.take(other.sha256) == LARGE[1:]
 
 
 async def test_content_is_not_readable_before_it_is_linked(store: SqlStore) -> None:

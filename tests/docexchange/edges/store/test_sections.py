@@ -8,6 +8,7 @@ import inspect
 import pytest
 
 from docexchange.core.errors import StoreError
+from docexchange.core.model import InStore
 from docexchange.edges.store import SqlStore, lanes
 from docexchange.edges.store.database import CACHE_KIB, Connection
 from docexchange.edges.store.sections import BESIDE_KIB, Section, finishes, looks, reads, writes
@@ -85,3 +86,13 @@ async def test_a_thread_that_helps_keeps_few_pages(store: SqlStore) -> None:
     assert cache() == CACHE_KIB
     assert await asyncio.to_thread(cache) == BESIDE_KIB < CACHE_KIB
     assert len(store._access._readers) == 2
+
+
+def test_content_is_at_hand_before_its_commit_and_not_without_one(store: SqlStore) -> None:
+    """Whoever publishes it sees the commit in the database, perhaps before its caller is told."""
+    fresh = store._access.fresh
+    with store._access.committing(("A", b"one"), ("B", InStore(7, 9, "B"))):
+        assert (fresh.take("A"), fresh.take("B")) == (b"one", None)
+    with pytest.raises(StoreError, match="disk"), store._access.committing(("C", b"two")):
+        raise StoreError("disk")
+    assert fresh.take("C") is None
