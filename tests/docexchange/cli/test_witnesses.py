@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,8 +35,11 @@ def verify(office: Office, *given: object) -> tuple[int, str]:
     return ran.code, ran.out + ran.err
 
 
-def journal(office: Office) -> sqlite3.Connection:
-    return sqlite3.connect(office.folder / "H01.sqlite3")
+@contextmanager
+def store(office: Office, organ: str) -> Iterator[sqlite3.Connection]:
+    """The database of a node, changed behind its back."""
+    with closing(sqlite3.connect(office.folder / f"{organ}.sqlite3")) as raw, raw:
+        yield raw
 
 
 def test_receipts_say_how_the_journal_of_their_sender_stood(
@@ -67,7 +72,7 @@ def test_the_journal_agrees_with_what_others_hold(office: Office, witnessed: Pat
 
 
 def test_a_tail_that_was_cut_off_shows(office: Office, witnessed: Path) -> None:
-    with journal(office) as raw:
+    with store(office, "H01") as raw:
         raw.execute("DELETE FROM journal WHERE number > 3")
     code, text = verify(office)
     assert code == 0  # alone it is whole
@@ -76,7 +81,7 @@ def test_a_tail_that_was_cut_off_shows(office: Office, witnessed: Path) -> None:
 
 
 def test_a_history_that_was_written_anew_shows(office: Office, witnessed: Path) -> None:
-    with journal(office) as raw:
+    with store(office, "H01") as raw:
         head = GENESIS
         rows = list(raw.execute("SELECT number, line FROM journal ORDER BY number"))
         for number, old in rows:
@@ -94,13 +99,12 @@ def test_two_histories_of_one_organ_are_shown_to_who_holds_both(
     office: Office, witnessed: Path
 ) -> None:
     del witnessed
-    store = sqlite3.connect(office.folder / "H05.sqlite3")
-    with store:
-        store.execute(
+    with store(office, "H05") as raw:
+        raw.execute(
             "INSERT INTO witnesses (of, holder, lines, root, head, at, sha256, seen_at) SELECT of,"
             " holder, lines, upper(root), head, at, sha256, seen_at FROM witnesses LIMIT 1"
         )
-        store.execute(
+        raw.execute(
             "UPDATE witnesses SET why = 'CONTRADICTION' WHERE lines IN"
             " (SELECT lines FROM witnesses WHERE root = upper(root))"
         )
