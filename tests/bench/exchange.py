@@ -10,6 +10,8 @@ each size of document, in the same processes. Mailrooms take part at one size.
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -23,6 +25,9 @@ from tests.bench.timing import percentile
 SERVING = b'"serving"'
 READY = b" ready."  # what a Celery worker says
 MAILED_AT = "100K"  # the size at which mailrooms take part
+LOOK = 0.3  # s between two looks at the broker
+REST = 0.1  # of a core; it always does something
+PATIENCE = 10.0  # s for it to come to rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Way:
     def batch(self, plan: Plan, size: str, result: Result) -> None:
         """One batch with many in flight, one with a single one."""
         count, bytes_each = plan.documents_of(size), SIZES[size]
+        _quiet(self._broker)
         before = self._cpu()
         answer = self._source.ask(count=count, in_flight=plan.in_flight, size=bytes_each)
         used = {name: value - before[name] for name, value in self._cpu().items()}
@@ -106,6 +112,19 @@ class Way:
     def _cpu(self) -> dict[str, float]:
         used = {name: process.cpu for name, process in self._processes.items()}
         return {**used, "broker": cpu_seconds(self._broker)}
+
+
+def _quiet(broker: int) -> None:
+    """Wait until what the way before us left is on the disk and the broker rests: it writes its
+    log into segments long after it confirmed."""
+    os.sync()
+    until = time.monotonic() + PATIENCE
+    used = cpu_seconds(broker)
+    while time.monotonic() < until:
+        time.sleep(LOOK)
+        before, used = used, cpu_seconds(broker)
+        if used - before <= REST * LOOK:
+            return
 
 
 def measure(rig: Rig, plan: Plan, sizes: Sequence[str]) -> dict[str, dict[str, Result]]:
