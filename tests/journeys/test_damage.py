@@ -43,7 +43,7 @@ def noted(node: Node) -> list[dict[str, Any]]:
 
 
 async def hand_over(theatre: Theatre, node: Node, desk: Desk) -> list[MailroomMessage]:
-    await handover.hand_over("mr-H01", desk, store=node.store, clock=theatre.clock)  # type: ignore[arg-type]
+    await handover.hand_over("mr-H01", desk, store=node.store, clock=theatre.clock)
     return [one for one in desk.taken if one.type == "document.deliver.v1"]
 
 
@@ -82,7 +82,7 @@ async def test_a_large_one_for_the_mailroom_is_damaged(theatre: Theatre) -> None
         await theatre.settle()
     flip(node, theatre.nodes["H05"].store.outgoing.document(refs[0]).sha256)
     desk = Desk()
-    porter = LargePorter("mr-H01", desk, node.store)  # type: ignore[arg-type]
+    porter = LargePorter("mr-H01", desk, node.store)
     while await porter.hand_over(theatre.clock):
         pass
     lists = [one for one in desk.taken if one.type == "document.deliver.v1"]

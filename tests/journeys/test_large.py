@@ -19,6 +19,7 @@ from docexchange.core.errors import Deferred, NotFound, StoreError, SubmissionRe
 from docexchange.core.model import MailroomMessage
 from docexchange.core.parts import PART_BYTES
 from docexchange.core.policy import Limits
+from docexchange.core.ports import MailroomIncoming
 from docexchange.core.recalls import Recall
 from docexchange.core.states import State
 from docexchange.flow import keeper, outbox, recall, receipts
@@ -71,7 +72,7 @@ class Desk:
             raise Deferred("the queue is full")
         self.taken.append(message)
 
-    async def receive(self) -> object:
+    async def receive(self) -> MailroomIncoming:
         raise NotImplementedError
 
 
@@ -200,7 +201,7 @@ async def test_its_mailroom_gets_parts_and_their_list(theatre: Theatre) -> None:
     digest = theatre.nodes["H05"].store.outgoing.document(ref).sha256
     desk = Desk()
     desk.room = 3  # the queue is full for a while
-    porter = LargePorter("mr-H01", desk, node.store)  # type: ignore[arg-type]
+    porter = LargePorter("mr-H01", desk, node.store)
     with pytest.raises(Deferred):
         await porter.hand_over(theatre.clock)
     assert node.store.incoming.arrivals()[0].handed_over_at is None
