@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.theatre import Theatre
+from tests.theatre import Node, Theatre
 
 
 @pytest.fixture
@@ -15,3 +15,11 @@ def theatre(tmp_path: Path, template: Path) -> Iterator[Theatre]:
     play = Theatre(tmp_path, template, {"H05": "H05", "H01": "H01"})
     yield play
     play.close()
+
+
+@pytest.fixture
+def node(theatre: Theatre) -> Node:
+    """H05, with a mailroom at each node."""
+    for each in theatre.nodes.values():
+        each.mailroom = True
+    return theatre.nodes["H05"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -64,13 +64,6 @@ class Porter:
 @pytest.fixture
 def porter() -> Porter:
     return Porter()
-
-
-@pytest.fixture
-def node(theatre: Theatre) -> Iterator[Node]:
-    for each in theatre.nodes.values():
-        each.mailroom = True
-    yield theatre.nodes["H05"]
 
 
 def opened(disk: Disk = PLENTY, work: dict[str, Work] | None = None) -> door.Door:

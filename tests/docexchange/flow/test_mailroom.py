@@ -38,13 +38,6 @@ class Message:
         self.acked = True
 
 
-@pytest.fixture
-def node(theatre: Theatre) -> Node:
-    for each in theatre.nodes.values():
-        each.mailroom = True
-    return theatre.nodes["H05"]
-
-
 async def take(theatre: Theatre, message: Message, counter: mailroom.Counter = COUNTER) -> Any:
     """Take a message at H05 and read the reply to it."""
     node = theatre.nodes["H05"]

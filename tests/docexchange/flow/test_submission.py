@@ -32,13 +32,6 @@ PDF = b"%PDF-1.7 " + bytes(range(256))
 DELETED = object()
 
 
-@pytest.fixture
-def node(theatre: Theatre) -> Node:
-    for each in theatre.nodes.values():
-        each.mailroom = True
-    return theatre.nodes["H05"]
-
-
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
