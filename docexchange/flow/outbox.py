@@ -100,7 +100,8 @@ async def submit(
     away = sign_with or world.remote.get(document.sender.organ_id)
     if away is not None:  # one that nobody signed in time must not stand in the way
         await remote.expire(world=world, now=now)
-    size, digest = await aside(is_heavy_document(document), _measured, document, content_sha256)
+    size, measured = await aside(is_heavy_document(document), _measured, document)
+    digest = content_sha256 or measured
     stored = large.is_large(document)
     if stored and (earlier := _earlier(document, digest, origin, world)) is not None:
         if reply is not None:
@@ -194,21 +195,19 @@ def _check_size(size: int, world: World) -> None:
         )
 
 
-def _measured(document: Document, known: str) -> tuple[int, str]:
-    """Size and SHA-256 (the one that is known, or its own) of a document as it is written, without
-    our hop and signature. Raises SubmissionRefused if it has too many elements."""
+def _measured(document: Document) -> tuple[int, str]:
+    """Size and SHA-256 of a document as it is written, without our hop and signature. Raises
+    SubmissionRefused if it has too many elements."""
     if large.is_large(document):
-        size, own = large.measured(document)
-        return size, known or own
+        return large.measured(document)
     digest, size, elements = hashlib.sha256(), 0, 0
     for piece in edxml.pieces(document):
-        if not known:
-            digest.update(piece)
+        digest.update(piece)
         size += len(piece)
         if piece.startswith(b"<"):  # the content of an attachment has none
             elements += piece.count(b"<") - piece.count(b"</")
     check_elements(elements, len(document.recipients))
-    return size, known or digest.hexdigest()
+    return size, digest.hexdigest()
 
 
 async def _sign(document: Document, world: World, now: datetime) -> bytes:
