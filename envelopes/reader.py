@@ -218,7 +218,7 @@ class _Reader(RecordReader):
         try:
             content = pybase64.b64decode(text, validate=True)
         except ValueError:  # most have no spaces: to look for them first took half of all reading
-            text, content = self._without_spaces(element, text)
+            text, content = self._repaired(element, text)
         if not _is_canonical(text, content):
             if not self.tolerant:
                 raise Malformed(
@@ -229,7 +229,8 @@ class _Reader(RecordReader):
             self.findings.add("W-FMT-051", element, "ContentTransferEncoded", repr(text[-4:]))
         return content
 
-    def _without_spaces(self, element: etree._Element, text: str) -> tuple[str, bytes]:
+    def _repaired(self, element: etree._Element, text: str) -> tuple[str, bytes]:
+        """Base64 without the spaces in it, of which a finding tells, and its content."""
         packed = _SPACE.sub("", text) if self.tolerant else text
         try:
             content = pybase64.b64decode(packed, validate=True)
