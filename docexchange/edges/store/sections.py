@@ -64,8 +64,8 @@ class Access:
 
     @contextmanager
     def committing(self, *contents: tuple[str, Content]) -> Iterator[None]:
-        """Have content at hand from before its commit, since whoever publishes it may be awake before
-        its caller; content that could not be stored is not at hand."""
+        """Have content at hand from before its commit, since whoever publishes it may be awake
+        before its caller; content that could not be stored is not at hand."""
         for sha256, data in contents:
             if isinstance(data, bytes):
                 self.fresh.add(sha256, data)
